@@ -1,0 +1,3 @@
+"""Backbones: networks from a face to an embedding. One file a backbone."""
+
+from toolchain.backbones.base import Backbone as Backbone

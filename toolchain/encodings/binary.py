@@ -1,0 +1,44 @@
+"""Binary: one bit a weight and one scale an output channel, weight = scale * sign.
+
+XNOR-Net (Rastegari et al., ECCV 2016), section 3.1: B = sign(W), scale = mean |W| of the filter is the best such
+approximation of W in the least-squares sense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from toolchain.encodings.base import Encoding
+from toolchain.errors import ToolchainError
+
+
+@dataclass(frozen=True, eq=False)
+class Binary(Encoding):
+    """`positive` bool in the weight's shape (True: +1, False: -1), `scale` float32 `[shape[0]]`, not negative."""
+
+    positive: npt.NDArray[np.bool_]
+    scale: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.positive.dtype != np.bool_:
+            raise ToolchainError(f"Binary.positive: expected bool, got {self.positive.dtype}")
+        if self.scale.dtype != np.float32 or self.scale.shape != self.positive.shape[:1] or np.any(self.scale < 0):
+            raise ToolchainError(f"Binary.scale: expected non-negative float32 {self.positive.shape[:1]}, got {self.scale.dtype} {self.scale.shape}")
+
+    def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+        return np.where(self.positive, np.int8(1), np.int8(-1)), self.scale
+
+    def decode(self) -> Tensor:
+        codes, scale = self.grid()
+        return torch.from_numpy(codes.astype(np.float32) * scale.reshape(-1, *[1] * (codes.ndim - 1)))
+
+    def __repr__(self) -> str:
+        import hashlib
+
+        digest = hashlib.sha256(np.packbits(self.positive).tobytes() + self.scale.tobytes()).hexdigest()
+        return f"Binary({self.positive.shape}, sha256 {digest})"

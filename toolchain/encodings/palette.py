@@ -1,0 +1,50 @@
+"""Palette: few distinct values in a tensor, each an int8 level times the output channel's scale.
+
+Deep Compression (Han, Mao, Dally, ICLR 2016), section 3: weights share K values, and the index of the value is what is
+stored. Here the values lie on the int8 grid that TFLite multiplies back, so what is clustered is what runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from toolchain.encodings.base import Encoding
+from toolchain.errors import ToolchainError
+
+
+@dataclass(frozen=True, eq=False)
+class Palette(Encoding):
+    """`levels` int8 `[K]` ascending, `indices` uint8 in the weight's shape, `scale` float32 `[shape[0]]`:
+    weight = levels[indices] * scale along axis 0."""
+
+    levels: npt.NDArray[np.int8]
+    indices: npt.NDArray[np.uint8]
+    scale: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.levels.dtype != np.int8 or self.levels.ndim != 1 or not 1 <= len(self.levels) <= 256:
+            raise ToolchainError(f"Palette.levels: expected 1 to 256 int8 levels, got {self.levels.dtype} {self.levels.shape}")
+        if np.any(np.diff(self.levels.astype(int)) <= 0):
+            raise ToolchainError("Palette.levels: expected ascending, distinct levels")
+        if self.indices.dtype != np.uint8 or (self.indices.size and int(self.indices.max()) >= len(self.levels)):
+            raise ToolchainError(f"Palette.indices: expected uint8 below {len(self.levels)}")
+        if self.scale.dtype != np.float32 or self.scale.shape != self.indices.shape[:1]:
+            raise ToolchainError(f"Palette.scale: expected float32 {self.indices.shape[:1]}, got {self.scale.dtype} {self.scale.shape}")
+
+    def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+        return self.levels[self.indices], self.scale
+
+    def decode(self) -> Tensor:
+        codes, scale = self.grid()
+        return torch.from_numpy(codes.astype(np.float32) * scale.reshape(-1, *[1] * (codes.ndim - 1)))
+
+    def __repr__(self) -> str:
+        import hashlib
+
+        digest = hashlib.sha256(self.levels.tobytes() + self.indices.tobytes() + self.scale.tobytes()).hexdigest()
+        return f"Palette({len(self.levels)} levels, {self.indices.shape}, sha256 {digest})"

@@ -1,0 +1,34 @@
+"""The one error tree of the build side.
+
+ToolchainError          whatever a user can mend; the CLI prints it as one line and exits with 2
+├── DataError           images, archives, pairs, weights: missing, damaged, of the wrong kind
+├── RecipeError         a recipe or a setting that makes no sense
+├── ConversionError     torch → ONNX → TFLite went wrong, or a tensor lost its encoding on the way
+└── GateError           a variant does not reach a stated bound (exit code 4)
+
+Every message says what was expected, what came, where, and what to do.
+"""
+
+
+class ToolchainError(Exception):
+    """Base of all errors that the toolchain raises on purpose."""
+
+    exit_code = 2
+
+
+class DataError(ToolchainError):
+    """Input data that is missing, damaged or of the wrong kind."""
+
+
+class RecipeError(ToolchainError):
+    """A recipe or setting that makes no sense."""
+
+
+class ConversionError(ToolchainError):
+    """The conversion to TFLite failed, or what came out is not what was encoded."""
+
+
+class GateError(ToolchainError):
+    """A variant missed a bound that its recipe sets."""
+
+    exit_code = 4

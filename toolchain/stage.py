@@ -1,0 +1,86 @@
+"""Stage: one step from a model to a model; Context: what a stage may use beside the model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from toolchain.errors import DataError
+from toolchain.progress import Progress
+
+if TYPE_CHECKING:
+    from toolchain.data.faces import Faces
+    from toolchain.model import Model
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage may use: data, device, seed, threads, places to keep things, and a way to show progress.
+
+    `faces` are the faces to train on and `aside` those of identities kept aside to choose by (None: none were given).
+    `work` is where checkpoints and caches go.
+    """
+
+    work: Path
+    faces: Faces | None = None
+    aside: Faces | None = None
+    device: str = "cpu"
+    seed: int = 0
+    progress: Progress = field(default_factory=Progress)
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """A generator seeded by this context's seed and the purpose: the same in every run, different for every use."""
+        import hashlib
+
+        digest = hashlib.sha256(f"{self.seed}/{purpose}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    def training_faces(self, needed_by: str) -> Faces:
+        if self.faces is None:
+            raise DataError(f"{needed_by} needs face images and got none; give --images FOLDER or TAR of aligned faces")
+        return self.faces
+
+
+@dataclass(frozen=True)
+class Stage(ABC):
+    """A frozen set of settings, checked in `__post_init__`, and `apply`, which makes a new model.
+
+    The mathematics of a stage is a pure function in the same file that knows neither Model nor Context.
+    """
+
+    trains: ClassVar[bool] = False
+    """True for a stage that needs images and minutes; the build keeps its result by content."""
+
+    @abstractmethod
+    def apply(self, model: Model, context: Context) -> Model:
+        """A new model; `model` stays as it was. The same model, settings, seed and data give the same bytes."""
+
+    def describe(self) -> dict[str, Any]:
+        """The stage's name and settings as JSON values: part of the manifest and of the key of its kept result."""
+        return describe(self)
+
+
+def describe(settings: Any) -> dict[str, Any]:
+    """A frozen settings object as JSON values: its class name under "type", its fields beside it."""
+    fields = {}
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        fields[item.name] = _json(value)
+    return {"type": type(settings).__name__, **fields}
+
+
+def _json(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return describe(value)
+    if isinstance(value, tuple | list):
+        return [_json(item) for item in value]
+    if isinstance(value, Path):
+        return value.name
+    json.dumps(value)
+    return value
