@@ -1,0 +1,151 @@
+"""The way from torch to TFLite: TorchScript's ONNX exporter, onnx2tf, TensorFlow's TFLite converter."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from toolchain.compress.fold_batch_norm import fold_batch_norms
+from toolchain.convert import flatbuffer
+from toolchain.errors import ConversionError
+from toolchain.model import Model
+
+OPSET = 17
+WORKER = Path(__file__).with_name("tensorflow_worker.py")
+
+
+class Converter(Protocol):
+    """Makes float .tflite files of a model: one signature `serving_default`, input `input` float32 `[1, H, W, 3]` in
+    the range that the model's input contract states, output `embedding` float32 `[1, D]`, not normalised.
+
+    The same model gives the same bytes on any machine. Error: ConversionError.
+    """
+
+    def float32(self, model: Model) -> bytes:
+        """Weights in fp32, computed in fp32."""
+
+    def float16(self, model: Model) -> bytes:
+        """Weights stored in fp16, computed in fp32."""
+
+
+@dataclass(frozen=True)
+class Onnx2Tf:
+    """The converter of this project. Both forms come from one run of TensorFlow, kept in memory by content, and in
+    `cache` where a folder is given, so that variants of the same weights convert once."""
+
+    cache: Path | None = None
+    _kept: dict[str, tuple[bytes, bytes]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def float32(self, model: Model) -> bytes:
+        return self._both(model)[0]
+
+    def float16(self, model: Model) -> bytes:
+        return self._both(model)[1]
+
+    def _both(self, model: Model) -> tuple[bytes, bytes]:
+        onnx_bytes = to_onnx(model)
+        key = hashlib.sha256(WORKER.read_bytes() + Path(flatbuffer.__file__).read_bytes() + onnx_bytes).hexdigest()
+        if key not in self._kept:
+            kept = None if self.cache is None else self.cache / f"tflite-{key[:24]}"
+            self._kept[key] = _read_pair(kept) or _convert(onnx_bytes, kept)
+        return self._kept[key]
+
+
+def to_onnx(model: Model) -> bytes:
+    """The net as ONNX, batch 1, input `input` `[1, 3, H, W]`, output `embedding` `[1, D]`, batch norm folded.
+
+    By the TorchScript exporter: the files of the newer one change from run to run.
+    """
+    net: nn.Module = fold_batch_norms(copy.deepcopy(model.net).cpu())
+    example = torch.zeros(1, 3, model.input.height, model.input.width)
+    with torch.no_grad(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        # The exporter warns that it is the older one, and tracing that shapes become constants: both are meant.
+        warnings.simplefilter("ignore")
+        embedding = net(example)
+        if embedding.ndim != 2:
+            net = nn.Sequential(net, nn.Flatten(1))
+            embedding = net(example)
+        if embedding.ndim != 2 or len(embedding) != 1:
+            raise ConversionError(f"expected a net that gives [1, D] for one image, got {list(embedding.shape)}")
+        path = Path(folder) / "net.onnx"
+        try:
+            torch.onnx.export(
+                net.eval(),
+                (example,),
+                str(path),
+                opset_version=OPSET,
+                dynamo=False,
+                input_names=[flatbuffer.INPUT],
+                output_names=[flatbuffer.OUTPUT],
+            )
+        except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
+            raise ConversionError(f"torch to ONNX (opset {OPSET}): {_first_line(str(error))}") from None
+        return path.read_bytes()
+
+
+def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:
+    """(float32, float16) from the worker, plain, and kept in the folder `kept`."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        (work / "net.onnx").write_bytes(onnx_bytes)  # a copy: onnx2tf overwrites what it reads
+        environment = {
+            **os.environ,
+            "HOME": folder,
+            "PYTHONHASHSEED": "0",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_USE_LEGACY_KERAS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "PYTHONWARNINGS": "ignore",
+        }
+        command = [sys.executable, "-P", str(WORKER), "net.onnx", "."]
+        done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, errors="replace")
+        if done.returncode != 0:
+            raise ConversionError(f"ONNX to TFLite by onnx2tf: {_last_line(done.stderr or done.stdout)}")
+        pair = tuple(flatbuffer.plain((work / f"{name}.tflite").read_bytes()) for name in ("float32", "float16"))
+    if kept is not None:
+        _keep_pair(kept, (pair[0], pair[1]))
+    return pair[0], pair[1]
+
+
+def _read_pair(kept: Path | None) -> tuple[bytes, bytes] | None:
+    if kept is None or not kept.is_dir():
+        return None
+    return (kept / "float32.tflite").read_bytes(), (kept / "float16.tflite").read_bytes()
+
+
+def _keep_pair(kept: Path, pair: tuple[bytes, bytes]) -> None:
+    """Both files or none: they are written to a folder of their own that gets its name last."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as partial:
+        for name, content in zip(("float32", "float16"), pair, strict=True):
+            (Path(partial) / f"{name}.tflite").write_bytes(content)
+        try:
+            os.rename(partial, kept)
+        except OSError:
+            if not kept.is_dir():  # else another process kept the same conversion first
+                raise
+        else:
+            os.mkdir(partial)  # what TemporaryDirectory is about to remove
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else "no message"
+
+
+def _last_line(text: str) -> str:
+    """The last line that names an error, or the last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if "Error" in line or "error" in line]
+    return (errors or lines or ["no message"])[-1]

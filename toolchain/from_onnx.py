@@ -1,0 +1,130 @@
+"""An ONNX face embedder as a torch net, through onnx2torch, in the plain layers that the stages of this project know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx2torch
+import torch
+from onnx import TensorProto, numpy_helper
+from onnx2torch.node_converters.activations import OnnxPReLU
+from torch import fx, nn
+
+from runtime_py.bundle import InputContract
+from toolchain.errors import DataError
+
+
+def net_from_onnx(name: str, data: bytes, contract: InputContract) -> fx.GraphModule:
+    """The net of an ONNX file, in evaluation mode: `[N, 3, H, W]` in the contract's range to `[N, D]`.
+
+    `name` is used in messages. Errors: DataError where the bytes are no ONNX, where input or output are not those of a
+    face embedder of the contract's size, where a layer is unknown to onnx2torch, or where the batch size is fixed in a layer.
+    """
+    model = _parse(name, data)
+    _check_input(name, model, contract)
+    _constants_as_initializers(model)
+    _any_batch_size(model)
+    try:
+        net = onnx2torch.convert(model)
+    except (NotImplementedError, RuntimeError, ValueError, KeyError) as error:
+        raise DataError(f"{name}: onnx2torch cannot make a torch net of it: {_one_line(error)}") from None
+    _plain_prelu(net)
+    net = _flat_output(net.eval())
+    _check_runs(name, net, contract)
+    return net
+
+
+def _parse(name: str, data: bytes) -> onnx.ModelProto:
+    try:
+        model = onnx.load_model_from_string(data)
+        if any(item.data_location == TensorProto.EXTERNAL for item in model.graph.initializer):
+            raise DataError(f"{name}: its weights lie in other files; save the ONNX with its weights inside")
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, TypeError) as error:
+        raise DataError(f"{name}: expected an ONNX model, got bytes that are none ({_one_line(error)})") from None
+    except Exception as error:  # protobuf's DecodeError has a different class in each of its implementations
+        if type(error).__name__ != "DecodeError":
+            raise
+        raise DataError(f"{name}: expected an ONNX model, got bytes that are none ({_one_line(error)})") from None
+    return model
+
+
+def _check_input(name: str, model: onnx.ModelProto, contract: InputContract) -> None:
+    held = {item.name for item in model.graph.initializer}
+    inputs = [item for item in model.graph.input if item.name not in held]
+    if len(inputs) != 1 or len(model.graph.output) != 1:
+        raise DataError(f"{name}: expected one input and one output, got {len(inputs)} and {len(model.graph.output)}")
+    kind = inputs[0].type.tensor_type
+    sizes = [item.dim_value if item.HasField("dim_value") else None for item in kind.shape.dim]
+    wanted = [None, 3, contract.height, contract.width]
+    fits = len(sizes) == 4 and all(size is None or size <= 0 or size == want for size, want in zip(sizes[1:], wanted[1:], strict=True))
+    if kind.elem_type != TensorProto.FLOAT or not fits:
+        got = ["?" if size is None else size for size in sizes]
+        raise DataError(f"{name}: expected input float32 [N, 3, {contract.height}, {contract.width}], got type {kind.elem_type} {got}")
+
+
+def _constants_as_initializers(model: onnx.ModelProto) -> None:
+    """Constant nodes become initializers: onnx2torch makes plain layers only of weights that are initializers."""
+    constants = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
+    for node in constants:
+        model.graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(node.attribute[0].t), node.output[0]))
+        model.graph.node.remove(node)
+
+
+def _any_batch_size(model: onnx.ModelProto) -> None:
+    """A batch size that the file states for its input and output is a habit of exporters, not a property of the net."""
+    for item in (*model.graph.input, *model.graph.output):
+        if item.type.tensor_type.shape.dim:
+            item.type.tensor_type.shape.dim[0].dim_param = "N"
+    del model.graph.value_info[:]
+
+
+def _plain_prelu(net: fx.GraphModule) -> None:
+    """PReLU with slopes `[C, 1, 1]` or of one value becomes torch's, whose slopes are parameters and can be trained."""
+    modules = dict(net.named_modules())
+    for node in list(net.graph.nodes):
+        if node.op != "call_module" or not isinstance(modules[node.target], OnnxPReLU) or node.args[1].op != "get_attr":
+            continue
+        slope = net.get_buffer(node.args[1].target)
+        if slope.ndim > 0 and slope.numel() == slope.shape[0]:
+            layer = nn.PReLU(slope.numel())
+            layer.weight = nn.Parameter(slope.detach().clone().reshape(-1))
+            setattr(net, node.target, layer)
+            node.args = (node.args[0],)
+    net.graph.eliminate_dead_code()
+    net.recompile()
+    for name in [name for name, _ in net.named_buffers() if name.startswith("initializers.")]:
+        if not any(node.op == "get_attr" and node.target == name for node in net.graph.nodes):
+            delattr(net.get_submodule("initializers"), name.removeprefix("initializers."))
+
+
+def _flat_output(net: fx.GraphModule) -> fx.GraphModule:
+    """Ends the graph with a flatten, so that `[N, D, 1, 1]` becomes `[N, D]`; it changes nothing on `[N, D]`."""
+    output = next(node for node in net.graph.nodes if node.op == "output")
+    with net.graph.inserting_before(output):
+        output.args = (net.graph.call_function(torch.flatten, (output.args[0], 1)),)
+    net.recompile()
+    return net
+
+
+@torch.no_grad()
+def _check_runs(name: str, net: fx.GraphModule, contract: InputContract) -> None:
+    """Two images at once must give what each gives alone: training, encoding and parity use batches."""
+    values = np.random.default_rng(0).uniform(0, 255, (2, 3, contract.height, contract.width))
+    images = torch.from_numpy(values * contract.scale + contract.offset).float()
+    try:
+        both, alone = net(images), net(images[:1])
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise DataError(f"{name}: the net does not run on two images at once ({_one_line(error)}); export it with a free batch size") from None
+    if both.ndim != 2 or both.shape[0] != 2 or not torch.isfinite(both).all():
+        raise DataError(f"{name}: expected a finite embedding [N, D] of each image, got {list(both.shape)}")
+    # 1e-3 of the embedding's length: batching may change the order of sums in fp32 (about 1e-5 here), not the result.
+    if (both[:1] - alone).norm() > 1e-3 * alone.norm():
+        raise DataError(f"{name}: an image's embedding depends on the others in its batch; export it in evaluation mode with a free batch size")
+
+
+def _one_line(error: Any) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
