@@ -93,7 +93,7 @@ def write_result(path: Path, before: Model, after: Model) -> None:
     old, new = before.net.state_dict(), after.net.state_dict()
     shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (old, new)]
     if shapes[0] != shapes[1]:
-        raise DataError(f"{path.name}: a training stage gave a net of other tensors than it got; layers are changed by stages that do not train")
+        raise DataError(f"{path.name}: a training stage gave a net of other tensors; layers are changed by stages that do not train")
     arrays: dict[str, np.ndarray] = {}
     for name, tensor in new.items():
         encoding = after.encodings.get(name)
@@ -101,12 +101,13 @@ def write_result(path: Path, before: Model, after: Model) -> None:
             arrays.update({f"encoding.{name}.{item}": np.ascontiguousarray(array) for item, array in _arrays(encoding).items()})
         elif not torch.equal(tensor.cpu(), old[name].cpu()) or name in before.encodings:
             arrays[f"tensor.{name}"] = tensor.detach().cpu().contiguous().numpy()
-    metadata = {
-        "encodings": json.dumps({name: type(encoding).__name__ for name, encoding in after.encodings.items()}, sort_keys=True),
-        "ranges": json.dumps({name: list(bounds) for name, bounds in after.ranges.items()}, sort_keys=True),
+    facts = {
+        "encodings": {name: type(encoding).__name__ for name, encoding in after.encodings.items()},
+        "ranges": {name: list(bounds) for name, bounds in after.ranges.items()},
         "model": after.fingerprint(),
     }
-    files.write(path, serialize(arrays, metadata))
+    # One entry: safetensors writes several in an order that changes from run to run.
+    files.write(path, serialize(arrays, {"kept": json.dumps(facts, sort_keys=True)}))
 
 
 def read_result(path: Path, before: Model) -> Model:
@@ -114,18 +115,17 @@ def read_result(path: Path, before: Model) -> Model:
     another model: the result's fingerprint is checked."""
     try:
         with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
+            facts = json.loads((file.metadata() or {})["kept"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}
-        kinds = json.loads(metadata["encodings"])
-        ranges = {name: (float(low), float(high)) for name, (low, high) in json.loads(metadata["ranges"]).items()}
+        ranges = {name: (float(low), float(high)) for name, (low, high) in facts["ranges"].items()}
         values: dict[str, torch.Tensor | Encoding] = {
             name.removeprefix("tensor."): torch.from_numpy(array) for name, array in arrays.items() if name.startswith("tensor.")
         }
-        values.update({name: _encoding(kind, name, arrays) for name, kind in kinds.items()})
+        values.update({name: _encoding(kind, name, arrays) for name, kind in facts["encodings"].items()})
         after = replace(before.with_weights(values), ranges=ranges)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, ToolchainError) as error:
         raise DataError(f"{path}: expected a kept result, got a damaged file ({error})") from None
-    if after.fingerprint() != metadata.get("model"):
+    if after.fingerprint() != facts.get("model"):
         raise DataError(f"{path}: this kept result is damaged or belongs to another model")
     return after
 
