@@ -48,7 +48,7 @@ def _is_method(value: object, module: str) -> bool:
 
 def _method(family: str, name: str, value: object, module: object) -> Method:
     settings = []
-    if inspect.isclass(value) and family != "encodings":
+    if isinstance(value, type) and dataclasses.is_dataclass(value) and family != "encodings":
         for field in dataclasses.fields(value):
             default = "" if field.default is dataclasses.MISSING else f" = {field.default!r}"
             settings.append(f"{field.name}{default}" if len(default) < 40 else field.name)

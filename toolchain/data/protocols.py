@@ -50,7 +50,8 @@ def read_pairs(path: Path, names: Sequence[str]) -> Pairs:
     if len(lines) - 1 < folds * 2 * count:
         raise DataError(f"{path}: expected {folds * 2 * count} pairs after the first line, got {len(lines) - 1}")
     rows = _rows_by_image(names)
-    first, second = [], []
+    first: list[int] = []
+    second: list[int] = []
     for number, line in enumerate(lines[1 : 1 + folds * 2 * count], 2):
         same = (number - 2) % (2 * count) < count
         words = line.split("\t") if "\t" in line else line.split()
