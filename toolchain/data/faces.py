@@ -1,0 +1,148 @@
+"""Faces: aligned face images with identities, read from folders and tars."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from toolchain.errors import DataError
+from toolchain.progress import Progress
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+ASIDE_PARTS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """`images` uint8 `[N, H, W, 3]` RGB, aligned (a memory map where they were read before); `names` "identity/image"."""
+
+    images: npt.NDArray[np.uint8]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[3] != 3:
+            raise DataError(f"faces: expected uint8 [N, H, W, 3], got {self.images.dtype} {list(self.images.shape)}")
+        if len(self.names) != len(self.images):
+            raise DataError(f"faces: {len(self.images)} images but {len(self.names)} names")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The identity of each image: the folder that it lies in."""
+        return tuple(name.rsplit("/", 1)[0] for name in self.names)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """The identity of each image as a number from 0, in alphabetical order of the identities."""
+        return np.unique(np.array(self.identities), return_inverse=True)[1].astype(np.int64)
+
+    def fingerprint(self) -> str:
+        """sha256 over names and pixels."""
+        digest = hashlib.sha256("\n".join(self.names).encode())
+        for start in range(0, len(self), 1024):
+            digest.update(np.ascontiguousarray(self.images[start : start + 1024]).tobytes())
+        return digest.hexdigest()
+
+    def subset(self, rows: npt.NDArray[np.int64] | Sequence[int]) -> Faces:
+        """The faces of `rows`, in that order."""
+        index = np.asarray(rows, dtype=np.int64)
+        return Faces(self.images[index], tuple(self.names[row] for row in index))
+
+    def split_aside(self) -> tuple[Faces, Faces]:
+        """(training faces, faces of the identities kept aside): see `is_aside`."""
+        aside = np.array([is_aside(identity) for identity in self.identities], dtype=bool)
+        return self.subset(np.flatnonzero(~aside)), self.subset(np.flatnonzero(aside))
+
+    @staticmethod
+    def read(paths: Sequence[Path], cache: Path | None = None, progress: Progress | None = None) -> Faces:
+        """Reads folders and tars (gz, bz2, xz too) of `<identity>/<image>`, images of one size.
+
+        `cache`: a folder that keeps the decoded pixels, found again by the paths' names, sizes and times.
+        Errors: DataError where a path is missing, no image is found, one cannot be decoded, or sizes differ.
+        """
+        if not paths:
+            raise DataError("no image folder or tar was given")
+        kept = None if cache is None else cache / f"faces-{_stamp(paths)}.npy"
+        if kept is not None and kept.exists() and kept.with_suffix(".txt").exists():
+            return Faces(np.load(kept, mmap_mode="r", allow_pickle=False), tuple(kept.with_suffix(".txt").read_text().splitlines()))
+        names, images = [], []
+        for path in paths:
+            for name, data in (progress or Progress(quiet=True)).track(_members(Path(path)), f"reading {Path(path).name}"):
+                images.append(_decode(f"{path}:{name}", data))
+                if images[-1].shape != images[0].shape:
+                    raise DataError(f"{path}: {name} is {images[-1].shape[:2]}, others are {images[0].shape[:2]}; align them to one size first")
+                names.append(name)
+        if not names:
+            raise DataError(f"{', '.join(map(str, paths))}: no image found; expected <identity>/<image> with {', '.join(IMAGE_SUFFIXES)}")
+        faces = Faces(np.stack(images), tuple(names))
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            partial = kept.with_suffix(f".{os.getpid()}.npy")
+            np.save(partial, faces.images)
+            partial.with_suffix(".txt").write_text("\n".join(names))
+            os.replace(partial.with_suffix(".txt"), kept.with_suffix(".txt"))
+            os.replace(partial, kept)
+        return faces
+
+
+def is_aside(identity: str) -> bool:
+    """True for an identity that is never trained on and that every choice is made by: one group in twelve, by hash.
+
+    The group is the family for identities named `fiw_<family>_<member>`, so that no relative of an identity kept aside is
+    trained on, and the identity itself elsewhere. Unlabelled faces are never kept aside.
+    """
+    identity = identity.rsplit("/", 1)[-1]
+    if identity == "unlabelled":
+        return False
+    group = identity.rsplit("_", 1)[0] if identity.startswith("fiw_") else identity
+    return int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % ASIDE_PARTS == 0
+
+
+def _stamp(paths: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        if not Path(path).exists():
+            raise DataError(f"{path}: no such file or folder")
+        for item in [Path(path)] if Path(path).is_file() else sorted(Path(path).rglob("*")):
+            status = item.stat()
+            digest.update(f"{item.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:24]
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(name, bytes) of each image below a folder or in a tar, in name order for folders and file order for tars."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if path.is_dir():
+        for item in sorted(path.rglob("*")):
+            if item.is_file() and item.suffix.lower() in IMAGE_SUFFIXES:
+                yield item.relative_to(path).as_posix(), item.read_bytes()
+        return
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile() and member.name.lower().endswith(IMAGE_SUFFIXES):
+                    stream = archive.extractfile(member)
+                    assert stream is not None  # a regular file always has one
+                    yield member.name, stream.read()
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DataError(f"{path}: expected a folder or a tar of images, got something that cannot be read as one ({error})") from None
+
+
+def _decode(name: str, data: bytes) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{name}: cannot be decoded as an image ({error})") from None

@@ -1,0 +1,244 @@
+"""The one training loop: any net, any objective, on one process or several (`torchrun`), in mixed precision if asked.
+
+What is drawn at a step (which faces, which augmentation) depends on the seed and the step's number alone, so a run that
+was stopped goes on exactly where it was. Checkpoints are safetensors; metrics are JSON lines.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from runtime_py.bundle import InputContract
+from toolchain.data.augment import Augment
+from toolchain.data.faces import Faces
+from toolchain.errors import DataError, RecipeError
+from toolchain.model import to_input
+from toolchain.optimizers import MatrixMuon, is_matrix
+from toolchain.stage import Context
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training at one resolution, with its own warm-up and rate: a switch of resolution at a decayed rate
+    loses what was learnt."""
+
+    steps: int
+    pixels: int = 112
+    learning_rate: float = 3e-3
+    warmup: float = 0.05
+    """Share of the steps over which the rate rises from 0; then it falls by a cosine."""
+    final: float = 0.02
+    """The rate at the end, as a share of `learning_rate`."""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.pixels < 32 or self.pixels % 16:
+            raise RecipeError(f"Phase: expected steps >= 1 and pixels a multiple of 16 from 32, got {self.steps} and {self.pixels}")
+
+    def rate(self, step: int) -> float:
+        """The learning rate at `step` of this phase."""
+        warm = max(1, round(self.steps * self.warmup))
+        if step < warm:
+            return self.learning_rate * (step + 1) / warm
+        through = (step - warm) / max(1, self.steps - warm)
+        return self.learning_rate * (self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * through)))
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train. `batch` is that of all processes together; one optimiser step a batch."""
+
+    phases: tuple[Phase, ...]
+    batch: int = 64
+    optimizer: Literal["muon", "adamw"] = "muon"
+    weight_decay: float = 0.01
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    augment: Augment = field(default_factory=Augment)
+    clip_norm: float = 5.0
+    checkpoint_every: int = 500
+    validate_every: int = 1000
+
+    def __post_init__(self) -> None:
+        if not self.phases or self.batch < 2:
+            raise RecipeError("TrainSettings: expected at least one phase and a batch of 2 or more")
+
+    @property
+    def steps(self) -> int:
+        return sum(phase.steps for phase in self.phases)
+
+    def at(self, step: int) -> tuple[Phase, int]:
+        """(phase, step within it)."""
+        for phase in self.phases:
+            if step < phase.steps:
+                return phase, step
+            step -= phase.steps
+        raise IndexError(step)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`images` float `[B, 3, H, W]` in the model's input range, augmented; `index` int64 `[B]` rows of the faces;
+    `labels` int64 `[B]` identities."""
+
+    images: Tensor
+    index: Tensor
+    labels: Tensor
+
+
+class _Task(nn.Module):
+    """The net and its objective as one module, so that gradients of both are shared between processes."""
+
+    def __init__(self, net: nn.Module, objective: nn.Module) -> None:
+        super().__init__()
+        self.net, self.objective = net, objective
+
+    def forward(self, batch: Batch) -> Tensor:
+        loss: Tensor = self.objective(self.net, batch)
+        return loss
+
+
+def fit(
+    net: nn.Module,
+    objective: nn.Module,
+    faces: Faces,
+    contract: InputContract,
+    settings: TrainSettings,
+    context: Context,
+    name: str,
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+) -> None:
+    """Trains `net` in place by `objective(net, batch) -> scalar`, whose parameters are trained too.
+
+    Keeps `<work>/<name>.safetensors` (the last checkpoint; a run that finds one goes on from it) and `<work>/<name>.jsonl`
+    (metrics). Raises DataError where the faces are fewer than a batch.
+    """
+    if len(faces) < settings.batch:
+        raise DataError(f"{name}: expected at least {settings.batch} faces (one batch), got {len(faces)}; give more images or a smaller batch")
+    fabric = Fabric(
+        accelerator="cuda" if context.device.startswith("cuda") else "cpu",
+        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
+        num_nodes=max(1, int(os.environ.get("WORLD_SIZE", "1")) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
+        strategy="ddp" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else "auto",
+        precision=settings.precision,
+    )
+    fabric.launch()
+    # Denormal floats, which small gradients reach, slow a CPU down a hundredfold.
+    torch.set_flush_denormal(True)
+    task = _Task(net, objective).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizers = _optimizers(task, settings)
+    module, *wrapped = fabric.setup(task, *optimizers)
+    work = context.work
+    work.mkdir(parents=True, exist_ok=True)
+    kept = work / f"{name}.safetensors"
+    first = _restore(kept, task, optimizers) if kept.exists() else 0
+    labels = torch.from_numpy(faces.labels)
+    started, seen, running = time.monotonic(), 0, 0.0
+    module.train()
+    for step in context.progress.track(range(first, settings.steps), name, total=settings.steps - first):
+        phase, within = settings.at(step)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = phase.rate(within)
+        batch = _draw(faces, labels, contract, settings, phase, context.seed, step, fabric)
+        loss = module(batch)
+        fabric.backward(loss)
+        fabric.clip_gradients(module, wrapped[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
+        for optimizer in wrapped:
+            optimizer.step()
+            optimizer.zero_grad()
+        seen += settings.batch
+        running = 0.98 * running + 0.02 * float(loss.detach()) if step > first else float(loss.detach())
+        last = step + 1 == settings.steps
+        metrics: dict[str, Any] = {}
+        if fabric.is_global_zero and validate is not None and ((step + 1) % settings.validate_every == 0 or last):
+            metrics = validate(net)
+            module.train()
+        if fabric.is_global_zero and (metrics or (step + 1) % 100 == 0):
+            speed = seen / (time.monotonic() - started)
+            line = {"step": step + 1, "loss": round(running, 5), "rate": phase.rate(within), "pixels": phase.pixels, "images_per_s": round(speed, 1)}
+            with (work / f"{name}.jsonl").open("a") as log:
+                log.write(json.dumps({**line, **metrics}) + "\n")
+            if metrics:
+                context.progress.say(f"{name}: step {step + 1} of {settings.steps}, loss {running:.4f}, " + ", ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
+        if fabric.is_global_zero and ((step + 1) % settings.checkpoint_every == 0 or last):
+            _save(kept, task, optimizers, step + 1)
+    net.eval()
+
+
+def _optimizers(task: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:
+    rate = settings.phases[0].learning_rate
+    named = [(name, p) for name, p in task.named_parameters() if p.requires_grad]
+    matrices = [p for name, p in named if settings.optimizer == "muon" and name.startswith("net.") and is_matrix(name, p)]
+    chosen = {id(p) for p in matrices}
+    rest = [p for _, p in named if id(p) not in chosen]
+    decayed = [p for p in rest if p.ndim > 1]
+    plain = [p for p in rest if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW([g for g in groups if g["params"]], lr=rate)]
+    if matrices:
+        optimizers.append(MatrixMuon(matrices, lr=rate, weight_decay=settings.weight_decay))
+    return optimizers
+
+
+def _draw(
+    faces: Faces, labels: Tensor, contract: InputContract, settings: TrainSettings, phase: Phase, seed: int, step: int, fabric: Fabric
+) -> Batch:
+    """The batch of a step: a slice of the epoch's permutation, so that every face is seen once an epoch."""
+    epoch, position = divmod(step, len(faces) // settings.batch)
+    order = np.random.default_rng((seed, epoch)).permutation(len(faces))
+    share = settings.batch // fabric.world_size
+    start = position * settings.batch + fabric.global_rank * share
+    rows = np.sort(order[start : start + share])
+    pixels = torch.from_numpy(np.ascontiguousarray(faces.images[rows])).to(fabric.device)
+    generator = torch.Generator().manual_seed(hash_of(seed, step, fabric.global_rank))
+    augmented = settings.augment(pixels.permute(0, 3, 1, 2).float(), phase.pixels, generator)
+    index = torch.from_numpy(rows)
+    images = to_input(augmented, contract).contiguous(memory_format=torch.channels_last)
+    return Batch(images, index.to(fabric.device), labels[index].to(fabric.device))
+
+
+def hash_of(*numbers: int) -> int:
+    """A 63-bit seed from numbers >= 0, the same everywhere."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
+
+
+def _save(path: Path, task: nn.Module, optimizers: list[torch.optim.Optimizer], step: int) -> None:
+    tensors = {f"task.{name}": value for name, value in task.state_dict().items()}
+    for number, optimizer in enumerate(optimizers):
+        for index, state in optimizer.state_dict()["state"].items():
+            for key, value in state.items():
+                tensors[f"optimizer.{number}.{index}.{key}"] = torch.as_tensor(value)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata={"step": str(step)})
+    os.replace(partial, path)
+
+
+def _restore(path: Path, task: nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+        step = int(file.metadata()["step"])
+    try:
+        task.load_state_dict({name[5:]: value for name, value in tensors.items() if name.startswith("task.")})
+    except RuntimeError:
+        raise DataError(f"{path}: a checkpoint of another net or objective; delete it, or give another --work folder") from None
+    for number, optimizer in enumerate(optimizers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith(f"optimizer.{number}."):
+                index, key = name.split(".")[2:]
+                state.setdefault(int(index), {})[key] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return step
