@@ -1,0 +1,41 @@
+"""Recipes: one Python file each, with a module-level `RECIPE`. A user's own file works the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+from pathlib import Path
+
+from toolchain.errors import RecipeError
+from toolchain.recipe import Recipe
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with the toolchain."""
+    return sorted(item.name for item in pkgutil.iter_modules(__path__))
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name, or in the Python file of that path.
+
+    Errors: RecipeError where there is none, or where the file does not run or has no `RECIPE`.
+    """
+    own = Path(name)
+    path = own if own.suffix == ".py" or "/" in name else Path(__path__[0]) / f"{name}.py"
+    if not path.is_file():
+        raise RecipeError(f"{name}: no such recipe; expected {', '.join(recipe_names())}, or the path of a Python file with a RECIPE")
+    if path.suffix != ".py":
+        raise RecipeError(f"{name}: expected a recipe, a Python file (.py) with a RECIPE; weights are given by --weights")
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # a .py file always has a loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, OSError) as error:
+        line = str(error).splitlines()[0] if str(error) else ""
+        raise RecipeError(f"{path}: this recipe does not run: {type(error).__name__}: {line}") from None
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        got = "none" if recipe is None else f"a {type(recipe).__name__}"
+        raise RecipeError(f"{path}: expected a module-level RECIPE of class toolchain.recipe.Recipe, got {got}")
+    return recipe
