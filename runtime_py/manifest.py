@@ -346,7 +346,9 @@ class Manifest:
             raise ValueError("files: expected each blob once, in the order of their paths, without manifest.json")
         names = [variant.name for variant in self.variants]
         if len(set(names)) != len(names) or self.default_variant not in names:
-            raise ValueError(f"variants: expected distinct names, {self.default_variant!r} (default_variant) among them, got {', '.join(names)}")
+            raise ValueError(
+                f"variants: expected distinct names, {self.default_variant!r} (default_variant) among them, got {', '.join(names)}"
+            )
         self._check_roles({file.path: file for file in self.files})
         self._check_templates()
 
@@ -371,7 +373,9 @@ class Manifest:
         stored = files[variant.file]
         where = f"variant {variant.name}"
         if (variant.bytes.stored, variant.bytes.raw) != (stored.size, variant.size):
-            raise ValueError(f"{where}: expected bytes stored {stored.size} and raw {variant.size}, got {variant.bytes.stored} and {variant.bytes.raw}")
+            raise ValueError(
+                f"{where}: expected bytes stored {stored.size} and raw {variant.size}, got {variant.bytes.stored} and {variant.bytes.raw}"
+            )
         if not variant.packed and (variant.size, variant.sha256) != (stored.size, stored.sha256):
             raise ValueError(f"{where}: expected the size and sha256 of {variant.file}, since it is not packed")
         if files[variant.golden].size != golden_bytes:
@@ -393,7 +397,9 @@ class Manifest:
             raise ValueError(f"detector.template: expected one of {', '.join(templates)}, got {self.detector.template}")
         missing = {point.name for point in templates[self.detector.template].points} - set(self.detector.key_points)
         if missing:
-            raise ValueError(f"detector.key_points: expected the points of template {self.detector.template}, got none named {sorted(missing)[0]}")
+            raise ValueError(
+                f"detector.key_points: expected the points of template {self.detector.template}, got none named {sorted(missing)[0]}"
+            )
 
 
 def read_manifest(text: bytes, where: str) -> Manifest:
@@ -405,7 +411,9 @@ def read_manifest(text: bytes, where: str) -> Manifest:
         if match is None:
             raise TypedJsonError(f"manifest.schema: expected a version such as 1.0, got {version!r}")
         if int(match[1]) != SCHEMA_MAJOR:
-            raise BundleVersionError(f"{where}: expected manifest schema {SCHEMA_MAJOR}.x, got {version}; use a release of the runtime that reads it")
+            raise BundleVersionError(
+                f"{where}: expected manifest schema {SCHEMA_MAJOR}.x, got {version}; use a release of the runtime that reads it"
+            )
         return typed_json.read(Manifest, value, "manifest", ignore_unknown=int(match[2]) > SCHEMA_MINOR)
     except TypedJsonError as error:
         raise BundleManifestError(f"{where}: {error}; build the bundle again") from None

@@ -160,7 +160,9 @@ def _read_directory(structure: bytes, tflite_size: int) -> tuple[list[Table], li
     end = 0
     for index, (gap, count, width) in enumerate(zip(gaps, counts, widths, strict=True)):
         if count < 1 or not 1 <= width <= MAX_WIDTH:
-            raise PackedFormatError(f"packed model: region {index}: expected a count from 1 and a width of 1 to {MAX_WIDTH}, got {count}, {width}")
+            raise PackedFormatError(
+                f"packed model: region {index}: expected a count from 1 and a width of 1 to {MAX_WIDTH}, got {count}, {width}"
+            )
         used = tuple(fields.take("<u2", width).tolist())
         if max(used) >= table_count:
             raise PackedFormatError(f"packed model: region {index}: expected tables below {table_count}, got {used}")
@@ -184,7 +186,9 @@ def _read_table(fields: _Fields, index: int) -> Table:
     if np.any(np.diff(values) <= 0):
         raise PackedFormatError(f"packed model: table {index}: expected ascending, distinct symbols")
     if frequencies.min() < 1 or frequencies.sum() != TABLE_TOTAL:
-        raise PackedFormatError(f"packed model: table {index}: expected frequencies from 1 that sum to {TABLE_TOTAL}, got {frequencies.sum()}")
+        raise PackedFormatError(
+            f"packed model: table {index}: expected frequencies from 1 that sum to {TABLE_TOTAL}, got {frequencies.sum()}"
+        )
     return Table(values.astype(np.uint8), frequencies.astype(np.uint32))
 
 
@@ -203,11 +207,11 @@ def _fill_planes(result: Bytes, tables: list[Table], regions: list[Region], deco
     """Planes come table by table; within a table by region, within a region by the plane's number."""
     planes: list[list[Bytes]] = [[] for _ in tables]
     for region in regions:
+        end = region.offset + region.count * region.width
         for number, table in enumerate(region.tables):
-            end = region.offset + region.count * region.width
             planes[table].append(result[region.offset + number : end : region.width])
-    for table, targets in zip(tables, planes, strict=True):
-        symbols = decoder.run(table, sum(len(target) for target in targets))
+    for model, targets in zip(tables, planes, strict=True):
+        symbols = decoder.run(model, sum(len(target) for target in targets))
         start = 0
         for target in targets:
             target[:] = symbols[start : start + len(target)]
@@ -272,7 +276,9 @@ class _Decoder:
     def finish(self) -> None:
         """A whole stream leaves no word over and every lane where the encoder began."""
         if self._position != len(self._words) or np.any(self._states != _LOWEST):
-            raise PackedStreamError(f"packed model: {self._position} of {len(self._words)} coded words used, or a coder ends in a wrong state")
+            raise PackedStreamError(
+                f"packed model: {self._position} of {len(self._words)} coded words used, or a coder ends in a wrong state"
+            )
 
 
 _SLOT_MASK = np.uint32(TABLE_TOTAL - 1)

@@ -60,7 +60,9 @@ def pack(tflite: bytes, tied: Mapping[str, TiedTensor]) -> bytes:
     for name, tensor in tied.items():
         codes = tensor.codes.tobytes()
         if tflite[tensor.offset : tensor.offset + len(codes)] != codes:
-            raise ConversionError(f"{name}: expected its {len(codes)} codes at byte {tensor.offset} of the .tflite; tie the file that is packed")
+            raise ConversionError(
+                f"{name}: expected its {len(codes)} codes at byte {tensor.offset} of the .tflite; tie the file that is packed"
+            )
     spans = _spans(tflite, tied)
     planes = [_planes(tflite, span) for span in spans]
     tables, choice = _share_tables([plane for group in planes for plane in group])
@@ -210,7 +212,6 @@ def _assemble(
     structure = b"".join(parts)
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
     deflated = deflater.compress(structure) + deflater.flush()
-    header = packed.HEADER.pack(
-        packed.MAGIC, packed.VERSION, 0, len(tflite), len(structure), len(deflated), len(states), len(words), hashlib.sha256(tflite).digest()
-    )
+    sizes = (len(tflite), len(structure), len(deflated), len(states), len(words))
+    header = packed.HEADER.pack(packed.MAGIC, packed.VERSION, 0, *sizes, hashlib.sha256(tflite).digest())
     return header + deflated + states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
