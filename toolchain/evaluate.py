@@ -1,0 +1,112 @@
+"""Accuracy in face terms: a pairs file by folds, or labelled folders, for weights and for each variant of a bundle.
+
+Protocol of verification: one embedding an image, no mirror image, L2-normalised, compared by cosine. With a pairs file in
+LFW's form: accuracy by folds (each fold by the threshold of the others), mean ± standard deviation over the folds. Without
+one: all pairs of the labelled images, and rank-1 identification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime_py.manifest import Accuracy
+from toolchain.data import protocols
+from toolchain.data.faces import Faces
+from toolchain.data.protocols import FoldAccuracy, Rate
+from toolchain.errors import DataError
+
+FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
+MOST_IMPOSTORS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, on which data (`data_sha256`: names, pixels and pairs), by which protocol.
+
+    `accuracy` is there with a pairs file, `rank1` without one; `rates` are those that the impostors are enough for.
+    """
+
+    protocol: str
+    data_sha256: str
+    images: int
+    identities: int
+    genuine: int
+    impostors: int
+    accuracy: FoldAccuracy | None
+    rates: tuple[Rate, ...]
+    equal_error_rate: float
+    rank1: float | None
+
+    def record(self) -> list[Accuracy]:
+        """The figures as a manifest states them, rounded to 5 decimals: less than a pair of LFW's 6,000 is."""
+        rows = []
+        if self.accuracy is not None:
+            rows.append(self._row("accuracy", self.accuracy.mean, self.accuracy.std))
+        rows += [self._row(f"TAR at FAR {rate.far:g}", rate.tar) for rate in self.rates]
+        rows.append(self._row("equal error rate", self.equal_error_rate))
+        if self.rank1 is not None:
+            rows.append(self._row("rank-1 identification", self.rank1))
+        return rows
+
+    def _row(self, what: str, value: float, std: float | None = None) -> Accuracy:
+        return Accuracy(f"{self.protocol}: {what}", self.data_sha256, round(value, 5), None if std is None else round(std, 5))
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON values, with thresholds."""
+        return {
+            "protocol": self.protocol,
+            "data_sha256": self.data_sha256,
+            "images": self.images,
+            "identities": self.identities,
+            "pairs": {"genuine": self.genuine, "impostor": self.impostors},
+            "accuracy": None if self.accuracy is None else asdict(self.accuracy),
+            "tar_at_far": [asdict(rate) for rate in self.rates],
+            "equal_error_rate": self.equal_error_rate,
+            "rank1": self.rank1,
+        }
+
+
+def evaluate(embeddings: npt.NDArray[np.float32], faces: Faces, pairs_file: Path | None = None) -> Evaluation:
+    """Evaluates L2-normalised `embeddings` `[N, D]` of `faces`, by `pairs_file` or, without one, by their identities.
+
+    Errors: DataError where a pair's image is missing, or where no identity has two images.
+    """
+    identities = len(set(faces.identities))
+    if pairs_file is not None:
+        pairs = protocols.read_pairs(pairs_file, faces.names)
+        scores, same = protocols.pair_scores(embeddings, pairs.first, pairs.second), pairs.same
+        accuracy: FoldAccuracy | None = protocols.fold_accuracy(scores, same, pairs.fold)
+        folds = int(pairs.fold.max()) + 1
+        each = len(same) // folds // 2
+        protocol = f"{pairs_file.stem}, {folds} folds of {each} + {each} pairs, cosine, no flip"
+        first = None
+        data = hashlib.sha256((faces.fingerprint() + hashlib.sha256(pairs_file.read_bytes()).hexdigest()).encode()).hexdigest()
+    else:
+        left, right, same = protocols.labelled_pairs(faces.labels, MOST_IMPOSTORS)
+        if not same.any() or same.all():
+            counts = f"{len(faces)} images of {identities} identities"
+            raise DataError(f"expected two identities, one of them with two images, got {counts}; give labelled folders or a pairs file")
+        scores, accuracy = protocols.pair_scores(embeddings, left, right), None
+        drawn = f" ({MOST_IMPOSTORS} impostors drawn)" if int((~same).sum()) == MOST_IMPOSTORS else ""
+        protocol = f"all pairs of {identities} identities{drawn}, cosine, no flip"
+        first = protocols.rank1(embeddings, faces.labels)
+        data = faces.fingerprint()
+    rates = [protocols.tar_at_far(scores, same, far) for far in FALSE_ACCEPT_RATES]
+    return Evaluation(
+        protocol,
+        data,
+        len(faces),
+        identities,
+        int(same.sum()),
+        int((~same).sum()),
+        accuracy,
+        tuple(rate for rate in rates if rate is not None),
+        protocols.equal_error_rate(scores, same),
+        first,
+    )
