@@ -71,7 +71,7 @@ class Kept:
             return found
         key = own_key(stage, model, context)
         # Checkpoints lie under the result's key, so that a stopped run goes on and no other run picks them up.
-        result = stage.apply(model, replace(context, work=context.work / key[:24]))
+        result = stage.apply(model, replace(context, work=context.work / key[:24], cache=context.shared))
         write_result(self.own / f"{key}.safetensors", model, result)
         return result
 

@@ -22,7 +22,7 @@ class MatrixMuon(torch.optim.Muon):
         super().__init__(matrices, lr=lr, weight_decay=weight_decay, momentum=0.95, adjust_lr_fn="match_rms_adamw")
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         matrices = self.param_groups[0]["params"]
         for matrix, weight in zip(matrices, self._weights, strict=True):
             matrix.grad = None if weight.grad is None else weight.grad.reshape(matrix.shape)

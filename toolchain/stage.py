@@ -24,10 +24,12 @@ class Context:
     """What a stage may use: data, device, seed, threads, places to keep things, and a way to show progress.
 
     `faces` are the faces to train on and `aside` those of identities kept aside to choose by (None: none were given).
-    `work` is where checkpoints and caches go.
+    `work` is where the checkpoints of the stage at hand go, `cache` where what several stages use is kept by content
+    (None: in `work` too).
     """
 
     work: Path
+    cache: Path | None = None
     faces: Faces | None = None
     aside: Faces | None = None
     device: str = "cpu"
@@ -40,6 +42,11 @@ class Context:
 
         digest = hashlib.sha256(f"{self.seed}/{purpose}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+
+    @property
+    def shared(self) -> Path:
+        """The folder of what several stages use."""
+        return self.work if self.cache is None else self.cache
 
     def training_faces(self, needed_by: str) -> Faces:
         if self.faces is None:

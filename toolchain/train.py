@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -126,56 +126,75 @@ def fit(
     (metrics). Raises DataError where the faces are fewer than a batch.
     """
     if len(faces) < settings.batch:
-        raise DataError(f"{name}: expected at least {settings.batch} faces (one batch), got {len(faces)}; give more images or a smaller batch")
-    fabric = Fabric(
-        accelerator="cuda" if context.device.startswith("cuda") else "cpu",
-        devices=int(os.environ.get("LOCAL_WORLD_SIZE", "1")),
-        num_nodes=max(1, int(os.environ.get("WORLD_SIZE", "1")) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))),
-        strategy="ddp" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else "auto",
-        precision=settings.precision,
-    )
-    fabric.launch()
+        raise DataError(f"{name}: expected at least {settings.batch} faces (one batch), got {len(faces)}; give more, or a smaller batch")
+    fabric = _fabric(settings, context)
     # Denormal floats, which small gradients reach, slow a CPU down a hundredfold.
     torch.set_flush_denormal(True)
     task = _Task(net, objective).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizers = _optimizers(task, settings)
     module, *wrapped = fabric.setup(task, *optimizers)
-    work = context.work
-    work.mkdir(parents=True, exist_ok=True)
-    kept = work / f"{name}.safetensors"
+    context.work.mkdir(parents=True, exist_ok=True)
+    kept = context.work / f"{name}.safetensors"
     first = _restore(kept, task, optimizers) if kept.exists() else 0
+    metrics = _Metrics(context, name, settings)
     labels = torch.from_numpy(faces.labels)
-    started, seen, running = time.monotonic(), 0, 0.0
     module.train()
     for step in context.progress.track(range(first, settings.steps), name, total=settings.steps - first):
         phase, within = settings.at(step)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = phase.rate(within)
-        batch = _draw(faces, labels, contract, settings, phase, context.seed, step, fabric)
-        loss = module(batch)
+        loss = module(_draw(faces, labels, contract, settings, phase, context.seed, step, fabric))
         fabric.backward(loss)
         fabric.clip_gradients(module, wrapped[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
         for optimizer in wrapped:
             optimizer.step()
             optimizer.zero_grad()
-        seen += settings.batch
-        running = 0.98 * running + 0.02 * float(loss.detach()) if step > first else float(loss.detach())
+        if not fabric.is_global_zero:
+            continue
         last = step + 1 == settings.steps
-        metrics: dict[str, Any] = {}
-        if fabric.is_global_zero and validate is not None and ((step + 1) % settings.validate_every == 0 or last):
-            metrics = validate(net)
-            module.train()
-        if fabric.is_global_zero and (metrics or (step + 1) % 100 == 0):
-            speed = seen / (time.monotonic() - started)
-            line = {"step": step + 1, "loss": round(running, 5), "rate": phase.rate(within), "pixels": phase.pixels, "images_per_s": round(speed, 1)}
-            with (work / f"{name}.jsonl").open("a") as log:
-                log.write(json.dumps({**line, **metrics}) + "\n")
-            if metrics:
-                context.progress.say(f"{name}: step {step + 1} of {settings.steps}, loss {running:.4f}, " + ", ".join(f"{k} {v:.4f}" for k, v in metrics.items()))
-        if fabric.is_global_zero and ((step + 1) % settings.checkpoint_every == 0 or last):
+        due = validate is not None and ((step + 1) % settings.validate_every == 0 or last)
+        metrics.add(step + 1, float(loss.detach()), phase, within, validate(net) if due and validate is not None else {})
+        module.train()
+        if (step + 1) % settings.checkpoint_every == 0 or last:
             _save(kept, task, optimizers, step + 1)
     net.eval()
+
+
+class _Metrics:
+    """The run's figures: a JSON line every 100 steps and at every validation, which is said aloud too."""
+
+    def __init__(self, context: Context, name: str, settings: TrainSettings) -> None:
+        self.context, self.name, self.settings = context, name, settings
+        self.started, self.seen, self.loss = time.monotonic(), 0, math.nan
+
+    def add(self, step: int, loss: float, phase: Phase, within: int, found: dict[str, float]) -> None:
+        self.seen += self.settings.batch
+        self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
+        if found:
+            figures = ", ".join(f"{key} {value:.4f}" for key, value in found.items())
+            self.context.progress.say(f"{self.name}: step {step} of {self.settings.steps}, loss {self.loss:.4f}, {figures}")
+        if found or step % 100 == 0:
+            speed = self.seen / (time.monotonic() - self.started)
+            line = {"step": step, "loss": round(self.loss, 5), "rate": phase.rate(within), "pixels": phase.pixels}
+            with (self.context.work / f"{self.name}.jsonl").open("a") as log:
+                log.write(json.dumps({**line, "images_per_s": round(speed, 1), **found}) + "\n")
+
+
+def _fabric(settings: TrainSettings, context: Context) -> Fabric:
+    """Fabric for this process: one device, or one of those that `torchrun` started."""
+    world, local = (int(os.environ.get(key, "1")) for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    if settings.batch % world:
+        raise RecipeError(f"TrainSettings.batch: {settings.batch} cannot be shared evenly by {world} processes")
+    fabric = Fabric(
+        accelerator="cuda" if context.device.startswith("cuda") else "cpu",
+        devices=local,
+        num_nodes=max(1, world // local),
+        strategy="ddp" if world > 1 else "auto",
+        precision=settings.precision,
+    )
+    fabric.launch()
+    return fabric
 
 
 def _optimizers(task: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:

@@ -81,7 +81,8 @@ class Faces:
             for name, data in (progress or Progress(quiet=True)).track(_members(Path(path)), f"reading {Path(path).name}"):
                 images.append(_decode(f"{path}:{name}", data))
                 if images[-1].shape != images[0].shape:
-                    raise DataError(f"{path}: {name} is {images[-1].shape[:2]}, others are {images[0].shape[:2]}; align them to one size first")
+                    sizes = f"{name} is {images[-1].shape[:2]}, others are {images[0].shape[:2]}"
+                    raise DataError(f"{path}: {sizes}; align them to one size first")
                 names.append(name)
         if not names:
             raise DataError(f"{', '.join(map(str, paths))}: no image found; expected <identity>/<image> with {', '.join(IMAGE_SUFFIXES)}")

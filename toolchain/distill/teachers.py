@@ -1,0 +1,111 @@
+"""Teachers: strong embedders whose embeddings a student learns. Embeddings are computed once and kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from runtime_py.bundle import InputContract
+from toolchain import files
+from toolchain.data.faces import Faces
+from toolchain.errors import DataError
+from toolchain.from_onnx import net_from_onnx
+from toolchain.model import to_input
+from toolchain.stage import Context
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """An ONNX face embedder and the input that it takes."""
+
+    path: Path
+    """The .onnx file; a relative path that is not there is looked up in the folder that `POCKETFACE_DATA` names."""
+    input: InputContract
+
+    def read(self) -> bytes:
+        """The file's bytes. Error: DataError where it is missing."""
+        path = self.path if self.path.exists() else Path(os.environ.get("POCKETFACE_DATA", ".")) / self.path
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            hint = "set POCKETFACE_DATA to the folder that holds it"
+            raise DataError(f"{self.path}: expected a teacher's ONNX file ({error.strerror}); {hint}") from None
+
+    def net(self) -> nn.Module:
+        """The teacher as a torch module, `[N, 3, H, W]` in its contract's range to `[N, D]`, with frozen weights."""
+        net = net_from_onnx(self.path.name, self.read(), self.input)
+        frozen: nn.Module = net.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return frozen
+
+
+@torch.no_grad()
+def embed_both_flips(net: nn.Module, contract: InputContract, images: Tensor) -> Tensor:
+    """`images` `[N, 3, H, W]` float in 0..255 to `[N, D]`: the mean of the embeddings of each image and its mirror image, each
+    of length 1 before, the mean of length 1 after. It is a better teacher than either, and the same for both."""
+    pixels = to_input(torch.cat([images, images.flip(3)]), contract).contiguous(memory_format=torch.channels_last)
+    embeddings = functional.normalize(net(pixels).flatten(1).float())
+    return functional.normalize(sum(embeddings.chunk(2)))  # type: ignore[arg-type]
+
+
+def concatenate(parts: list[Tensor]) -> Tensor:
+    """Embeddings of length 1 of several teachers `[N, D_i]` as one `[N, Σ D_i]` of length 1: its cosine is the mean of theirs."""
+    return torch.cat(parts, 1) / len(parts) ** 0.5
+
+
+def principal_directions(embeddings: Tensor, dim: int) -> Tensor:
+    """`[N, D]` to `[D, dim]`: the `dim` directions that keep most of the energy (PCA without centring, since what must
+    survive is the cosine, an inner product about the origin). Where `dim` >= D: the identity."""
+    if dim >= embeddings.shape[1]:
+        return torch.eye(embeddings.shape[1])
+    values, vectors = torch.linalg.eigh(embeddings.double().T @ embeddings.double())
+    directions = vectors[:, -dim:].flip(1)
+    # The sign of an eigenvector is arbitrary: fix it, so that two machines give the same targets.
+    directions *= torch.sign(directions.gather(0, directions.abs().argmax(0, keepdim=True)))
+    return directions.float()
+
+
+def kept_embeddings(teacher: Teacher, faces: Faces, context: Context, batch: int = 32) -> npt.NDArray[np.float32]:
+    """The teacher's embeddings of `faces`, `[N, D]` of length 1 over both flips, from the cache where they are.
+
+    They are kept in the shared cache under the sha256 of the teacher's file, its input contract and the faces.
+    """
+    data = teacher.read()
+    made_from = f"{hashlib.sha256(data).hexdigest()} {teacher.input} {faces.fingerprint()}"
+    kept = context.shared / "teachers" / f"{hashlib.sha256(made_from.encode()).hexdigest()[:24]}.npy"
+    if kept.exists():
+        stored: npt.NDArray[np.float32] = np.load(kept, allow_pickle=False)
+        if stored.shape[:1] == (len(faces),):
+            return stored
+    net = teacher.net().to(context.device)
+    rows = []
+    for start in context.progress.track(range(0, len(faces), batch), f"{teacher.path.name} on {len(faces)} faces"):
+        pixels = torch.from_numpy(np.ascontiguousarray(faces.images[start : start + batch])).to(context.device)
+        rows.append(embed_both_flips(net, teacher.input, pixels.permute(0, 3, 1, 2).float()).cpu())
+    embeddings: npt.NDArray[np.float32] = torch.cat(rows).numpy()
+    with files.partial(kept) as temporary, temporary.open("wb") as stream:
+        np.save(stream, embeddings)
+    return embeddings
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What the student's embedding of each face should be: `embeddings` `[N, dim]` of length 1, and the `directions`
+    `[Σ D_i, dim]` that take the teachers' concatenated embeddings there."""
+
+    embeddings: Tensor
+    directions: Tensor
+
+
+def targets(teachers: tuple[Teacher, ...], faces: Faces, dim: int, context: Context, directions: Tensor | None = None) -> Targets:
+    """The teachers' embeddings of `faces`, concatenated and reduced to `dim` by PCA on these faces (or by `directions`)."""
+    joined = concatenate([torch.from_numpy(kept_embeddings(teacher, faces, context)) for teacher in teachers])
+    chosen = principal_directions(joined, dim) if directions is None else directions
+    return Targets(functional.normalize(joined @ chosen), chosen)
