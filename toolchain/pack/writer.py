@@ -28,7 +28,12 @@ def write_bundle(path: Path, manifest: Mapping[str, Any], blobs: Mapping[str, by
     """
     complete = {**manifest, "files": _files(manifest, blobs)}
     _check_schema(complete)
-    text = json.dumps(complete, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
+    try:
+        text = json.dumps(complete, indent=1, sort_keys=True, allow_nan=False).encode() + b"\n"
+    except (TypeError, ValueError) as error:
+        raise ToolchainError(
+            f"manifest: expected JSON values, got something else ({error}); mend the recipe or the target that wrote it"
+        ) from None
     with files.partial(path) as temporary:
         temporary.write_bytes(container.layout({container.MANIFEST: text, **blobs}))
         try:

@@ -1,0 +1,63 @@
+"""Real .tflite files made by hand from TFLite's schema: fully connected layers with int8 weights behind DEQUANTIZE, as the weight-only
+variants have them. No converter needed, so tests that need a model and not a particular one stay fast."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+from toolchain.convert import flatbuffer
+
+
+def tiny_tflite(height: int, width: int, size: int, seed: int) -> bytes:
+    """`input` [1, height, width, 3] to `embedding` [1, size] through one layer of 16 int8 levels and fp16-exact floats."""
+    levels = np.linspace(-127, 127, 16).astype(np.int8)
+    indices = np.random.default_rng(seed).binomial(15, 0.5, (size, height * width * 3))
+    return layers([height, width, 3], [levels[indices]], seed)
+
+
+def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int) -> bytes:
+    """A chain of layers: `weights` are int8 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`."""
+    random = np.random.default_rng(seed)
+    model = schema.ModelT()
+    model.version, model.buffers, model.operatorCodes = 3, [], []
+    flatbuffer.add_buffer(model, b"")
+    graph = schema.SubGraphT()
+    graph.tensors, graph.operators, graph.name = [], [], "main"
+    model.subgraphs = [graph]
+    current = _tensor(model, "input", [1, *shape], schema.TensorType.FLOAT32, 0)
+    graph.inputs = np.array([current], np.int32)
+    for codes in weights:
+        outputs, inputs = codes.shape
+        weight = _tensor(model, "w", [outputs, inputs], schema.TensorType.INT8, flatbuffer.add_buffer(model, codes.tobytes()))
+        quantization = schema.QuantizationParametersT()
+        quantization.scale = random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
+        quantization.zeroPoint, quantization.quantizedDimension = np.zeros(outputs, np.int64), 0
+        graph.tensors[weight].quantization = quantization
+        values = _tensor(model, "v", [outputs, inputs], schema.TensorType.FLOAT32, 0)
+        _operator(model, "DEQUANTIZE", 5, [weight], values)
+        bias = random.standard_normal(outputs).astype(np.float16).astype(np.float32)
+        bias_at = _tensor(model, "b", [outputs], schema.TensorType.FLOAT32, flatbuffer.add_buffer(model, bias.tobytes()))
+        result = _tensor(model, "y", [1, outputs], schema.TensorType.FLOAT32, 0)
+        operator = _operator(model, "FULLY_CONNECTED", 1, [current, values, bias_at], result)
+        operator.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+        operator.builtinOptions = schema.FullyConnectedOptionsT()
+        current = result
+    graph.outputs = np.array([current], np.int32)
+    return flatbuffer.plain(flatbuffer.write(model))
+
+
+def _tensor(model: flatbuffer.Model, name: str, shape: list[int], kind: int, buffer: int) -> int:
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type, tensor.buffer = name, np.array(shape, np.int32), kind, buffer
+    model.subgraphs[0].tensors.append(tensor)
+    return len(model.subgraphs[0].tensors) - 1
+
+
+def _operator(model: flatbuffer.Model, name: str, version: int, inputs: list[int], output: int) -> flatbuffer.Operator:
+    operator = schema.OperatorT()
+    operator.opcodeIndex = flatbuffer.operator_code(model, name, version)
+    operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
+    model.subgraphs[0].operators.append(operator)
+    return operator
