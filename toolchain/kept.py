@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -142,3 +142,21 @@ def _encoding(kind: str, name: str, arrays: Mapping[str, np.ndarray]) -> Encodin
         raise ValueError(f"unknown encoding {kind}")
     prefix = f"encoding.{name}."
     return made(**{key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)})
+
+
+@dataclass(frozen=True)
+class KeptBytes:
+    """Bytes by the key of what they were made from, each file with the sha256 of what follows in front."""
+
+    folder: Path
+
+    def get(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """What is kept under `key`, or what `make` gives, which is then kept."""
+        path = self.folder / key
+        if path.is_file():
+            held = path.read_bytes()
+            if held[:32] == hashlib.sha256(held[32:]).digest():
+                return held[32:]
+        made = make()
+        files.write(path, hashlib.sha256(made).digest() + made)
+        return made

@@ -64,6 +64,11 @@ class Stage(ABC):
     trains: ClassVar[bool] = False
     """True for a stage that needs images and minutes; the build keeps its result by content."""
 
+    @property
+    def needs_faces(self) -> bool:
+        """False for a stage that trains only by some of its settings, and not by these."""
+        return self.trains
+
     @abstractmethod
     def apply(self, model: Model, context: Context) -> Model:
         """A new model; `model` stays as it was. The same model, settings, seed and data give the same bytes."""

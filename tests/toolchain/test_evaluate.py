@@ -1,0 +1,95 @@
+"""Evaluation of embeddings whose accuracy is known, and the record of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime_py.manifest import Accuracy
+from toolchain.accuracies import read_accuracies, record
+from toolchain.data.faces import Faces
+from toolchain.errors import DataError
+from toolchain.evaluate import Evaluation, evaluate
+
+PEOPLE, EACH = 6, 4
+
+
+def faces() -> Faces:
+    names = tuple(f"p{person}/{image:04d}.png" for person in range(PEOPLE) for image in range(1, EACH + 1))
+    return Faces(np.random.default_rng(0).integers(0, 256, (len(names), 2, 2, 3), dtype=np.uint8), names)
+
+
+def perfect() -> np.ndarray:
+    """One direction a person."""
+    return np.repeat(np.eye(PEOPLE, dtype=np.float32), EACH, axis=0)
+
+
+def pairs_file(folder: Path) -> Path:
+    lines = ["3\t2"]
+    for fold in range(3):
+        lines += [f"p{fold}\t1\t2", f"p{fold}\t3\t4", f"p{fold}\t1\tp{fold + 1}\t1", f"p{fold}\t2\tp{fold + 2}\t3"]
+    path = folder / "pairs.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_perfect_embedding_scores_full_marks(tmp_path: Path) -> None:
+    by_folds = evaluate(perfect(), faces(), pairs_file(tmp_path))
+    assert by_folds.accuracy is not None and (by_folds.accuracy.mean, by_folds.accuracy.std) == (1.0, 0.0)
+    assert (by_folds.genuine, by_folds.impostors, by_folds.rank1) == (6, 6, None)
+    assert by_folds.protocol == "pairs, 3 folds of 2 + 2 pairs, cosine, no flip"
+    by_folders = evaluate(perfect(), faces())
+    assert (by_folders.rank1, by_folders.equal_error_rate, by_folders.accuracy) == (1.0, 0.0, None)
+    assert by_folders.genuine == PEOPLE * EACH * (EACH - 1) // 2
+    assert [(rate.far, rate.tar) for rate in by_folders.rates] == [(0.01, 1.0)], "240 impostors are too few for FAR 1e-3"
+
+
+def test_an_embedding_that_swaps_two_people_pays_for_it() -> None:
+    rows = perfect()
+    rows[[1, EACH + 1]] = rows[[EACH + 1, 1]]  # image 2 of persons 0 and 1
+    # The first image of each person is enrolled; of the 6 * 3 others two are taken for the other person.
+    assert evaluate(rows, faces()).rank1 == pytest.approx(16 / 18)
+
+
+def test_the_data_hash_depends_on_pixels_names_and_pairs(tmp_path: Path) -> None:
+    first = evaluate(perfect(), faces(), pairs_file(tmp_path)).data_sha256
+    brighter = Faces(faces().images ^ 1, faces().names)
+    renamed = Faces(faces().images, tuple(name.replace("png", "jpg") for name in faces().names))
+    hashes = {first, evaluate(perfect(), faces()).data_sha256}
+    hashes |= {evaluate(perfect(), other, pairs_file(tmp_path)).data_sha256 for other in (brighter, renamed)}
+    assert len(hashes) == 4
+
+
+def test_unlabelled_images_are_refused_without_pairs() -> None:
+    one = Faces(faces().images, tuple(f"unlabelled/{row}.png" for row in range(len(faces()))))
+    with pytest.raises(DataError, match="two identities"):
+        evaluate(perfect(), one)
+
+
+def row(protocol: str, value: float, data: str = "0" * 64) -> Accuracy:
+    return Accuracy(protocol, data, value)
+
+
+def test_a_record_adds_and_replaces_by_model_data_and_protocol(tmp_path: Path) -> None:
+    path, first, second = tmp_path / "accuracy.json", "a" * 64, "b" * 64
+    record(path, {first: [row("x", 0.5), row("y", 0.25)]})
+    record(path, {first: [row("x", 0.75), row("x", 0.125, "1" * 64)], second: [row("x", 1.0)]})
+    assert read_accuracies(path) == {
+        first: (row("x", 0.75), row("y", 0.25), row("x", 0.125, "1" * 64)),
+        second: (row("x", 1.0),),
+    }
+
+
+def test_an_evaluation_survives_its_record(tmp_path: Path) -> None:
+    found: Evaluation = evaluate(perfect(), faces(), pairs_file(tmp_path))
+    record(tmp_path / "accuracy.json", {"a" * 64: found.record()})
+    assert set(read_accuracies(tmp_path / "accuracy.json")["a" * 64]) == set(found.record())
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"models": {"a": [{"protocol": "x"}]}}', '{"models": {"a": [{"value": 2}]}}', "\x80\x04pickle"])
+def test_a_file_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "accuracy.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match="accurac"):
+        read_accuracies(tmp_path / "accuracy.json")
