@@ -17,9 +17,11 @@ def tiny_tflite(height: int, width: int, size: int, seed: int) -> bytes:
     return layers([height, width, 3], [levels[indices]], seed)
 
 
-def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int) -> bytes:
-    """A chain of layers: `weights` are int8 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`."""
+def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int | None) -> bytes:
+    """A chain of layers: `weights` are int8 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`. Scales and biases are
+    drawn by `seed`, or all zero where it is None."""
     random = np.random.default_rng(seed)
+    drawn = seed is not None
     model = schema.ModelT()
     model.version, model.buffers, model.operatorCodes = 3, [], []
     flatbuffer.add_buffer(model, b"")
@@ -32,12 +34,12 @@ def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int) -> 
         outputs, inputs = codes.shape
         weight = _tensor(model, "w", [outputs, inputs], schema.TensorType.INT8, flatbuffer.add_buffer(model, codes.tobytes()))
         quantization = schema.QuantizationParametersT()
-        quantization.scale = random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
+        quantization.scale = drawn * random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
         quantization.zeroPoint, quantization.quantizedDimension = np.zeros(outputs, np.int64), 0
         graph.tensors[weight].quantization = quantization
         values = _tensor(model, "v", [outputs, inputs], schema.TensorType.FLOAT32, 0)
         _operator(model, "DEQUANTIZE", 5, [weight], values)
-        bias = random.standard_normal(outputs).astype(np.float16).astype(np.float32)
+        bias = drawn * random.standard_normal(outputs).astype(np.float16).astype(np.float32)
         bias_at = _tensor(model, "b", [outputs], schema.TensorType.FLOAT32, flatbuffer.add_buffer(model, bias.tobytes()))
         result = _tensor(model, "y", [1, outputs], schema.TensorType.FLOAT32, 0)
         operator = _operator(model, "FULLY_CONNECTED", 1, [current, values, bias_at], result)

@@ -31,12 +31,17 @@ _WIDTHS = {
 }
 _LEAST_BYTES = 64
 """A shorter constant stays in the skeleton: its entry in the directory would cost more than coding it saves."""
-_SYMBOLS_A_LANE = 1024
-"""Each lane costs about 3 bytes that carry nothing, each step of all lanes about 10 microseconds in numpy: this many steps
-keep the loss below 1 % at 3 bits a weight, and decode 500,000 weights in about 10 ms."""
+_SYMBOLS_A_LANE = 768
+_CODED_BYTES_A_LANE = 192
+_MOST_STEPS = 2048
 _LEAST_LANES = 16
-_VALUE_COST = 12.0
-"""Bits that a symbol of a table costs in the directory: 1 byte of value and 2 of frequency, deflated by half."""
+"""Each lane costs about 3 bytes that carry nothing, each step of all lanes about 10 microseconds in numpy. So: a lane for 768
+symbols, which decodes 500,000 weights in about 9 ms; fewer where the weights take few bits, so that lanes stay near 1.5 % of what
+they code; but never so few that it takes longer than about 20 ms."""
+_BIT = 1 << 16
+"""Lengths of codes are counted in 1/65536 bit, as integers: sums and comparisons come out the same on every machine."""
+_SYMBOL_COST = 12 * _BIT
+"""What a symbol of a table costs in the directory: 1 byte of value and 2 of frequency, deflated by half."""
 
 Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
@@ -143,11 +148,15 @@ def _share_tables(planes: list[Bytes]) -> tuple[list[Table], list[int]]:
     return [_table(total) for total in totals], choice
 
 
-def _bits(counts: Counts) -> npt.NDArray[np.float64]:
-    """Bits that coding `counts` `[N, 256]` takes, table included, for each row: n * H0 + cost of its symbols."""
-    n = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, n, out=np.ones(counts.shape), where=counts > 0)
-    return -(counts * np.log2(share)).sum(axis=1) + _VALUE_COST * (counts > 0).sum(axis=1)
+def _bits(counts: Counts) -> Counts:
+    """What coding `counts` `[N, 256]` takes, table included, for each row: n * H0 + cost of its symbols."""
+    lengths = _log2(counts.sum(axis=1, keepdims=True)) - _log2(counts)
+    return (counts * lengths).sum(axis=1) + _SYMBOL_COST * (counts > 0).sum(axis=1)
+
+
+def _log2(numbers: npt.NDArray[Any]) -> Counts:
+    """log2 of each number, 0 for 0, in units of 1/65536."""
+    return np.rint(np.log2(np.maximum(numbers, 1)) * _BIT).astype(np.int64)
 
 
 def _table(counts: Counts) -> Table:
@@ -177,8 +186,7 @@ def _runs(tables: list[Table], regions: list[Region], planes: list[list[Bytes]])
 def _encode(runs: list[tuple[Table, Bytes]]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
     """The coder states and words that the decoder starts from: rANS runs backwards, from the last symbol to the first."""
     runs = [(table, symbols) for table, symbols in runs if len(table.values) > 1]
-    total = sum(len(symbols) for _, symbols in runs)
-    lanes = min(max(_LEAST_LANES, total // _SYMBOLS_A_LANE), packed.MAX_LANES)
+    lanes = _lanes(runs)
     states = np.full(lanes, packed.LOWEST_STATE, np.uint64)
     chunks: list[npt.NDArray[np.uint16]] = []
     for table, symbols in reversed(runs):
@@ -194,6 +202,16 @@ def _encode(runs: list[tuple[Table, Bytes]]) -> tuple[npt.NDArray[np.uint32], np
             states[: len(step)] = ((x // f) << np.uint64(packed.PROBABILITY_BITS)) + x % f + first[step]
     words = np.concatenate(chunks[::-1]) if chunks else np.zeros(0, np.uint16)
     return states.astype(np.uint32), words
+
+
+def _lanes(runs: list[tuple[Table, Bytes]]) -> int:
+    symbols = sum(len(run) for _, run in runs)
+    coded = 0
+    for table, run in runs:
+        counts = np.bincount(run, minlength=256)[table.values]
+        coded += int((counts * (packed.PROBABILITY_BITS * _BIT - _log2(table.frequencies))).sum()) // (8 * _BIT)
+    wanted = max(_LEAST_LANES, symbols // _MOST_STEPS, min(symbols // _SYMBOLS_A_LANE, coded // _CODED_BYTES_A_LANE))
+    return min(wanted, packed.MAX_LANES)
 
 
 def _assemble(
