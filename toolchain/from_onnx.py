@@ -10,6 +10,7 @@ import onnx2torch
 import torch
 from onnx import TensorProto, numpy_helper
 from onnx2torch.node_converters.activations import OnnxPReLU
+from onnx2torch.node_converters.binary_math_operations import OnnxBinaryMathOperation
 from torch import fx, nn
 
 from runtime_py.bundle import InputContract
@@ -30,7 +31,7 @@ def net_from_onnx(name: str, data: bytes, contract: InputContract) -> fx.GraphMo
         net = onnx2torch.convert(model)
     except (NotImplementedError, RuntimeError, ValueError, KeyError) as error:
         raise DataError(f"{name}: onnx2torch cannot make a torch net of it: {_one_line(error)}") from None
-    _plain_prelu(net)
+    _plain_layers(net)
     net = _flat_output(net.eval())
     _check_runs(name, net, contract)
     return net
@@ -81,23 +82,30 @@ def _any_batch_size(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:]
 
 
-def _plain_prelu(net: fx.GraphModule) -> None:
-    """PReLU with slopes `[C, 1, 1]` or of one value becomes torch's, whose slopes are parameters and can be trained."""
+def _plain_layers(net: fx.GraphModule) -> None:
+    """Additions become torch.add, and PReLU with slopes `[C, 1, 1]` or of one value becomes torch's, whose slopes are
+    parameters and can be trained."""
     modules = dict(net.named_modules())
     for node in list(net.graph.nodes):
-        if node.op != "call_module" or not isinstance(modules[node.target], OnnxPReLU) or node.args[1].op != "get_attr":
-            continue
-        slope = net.get_buffer(node.args[1].target)
-        if slope.ndim > 0 and slope.numel() == slope.shape[0]:
-            layer = nn.PReLU(slope.numel())
-            layer.weight = nn.Parameter(slope.detach().clone().reshape(-1))
-            setattr(net, node.target, layer)
-            node.args = (node.args[0],)
+        layer = modules.get(node.target) if node.op == "call_module" else None
+        if isinstance(layer, OnnxPReLU) and node.args[1].op == "get_attr":
+            slope = net.get_buffer(node.args[1].target)
+            if slope.ndim > 0 and slope.numel() == slope.shape[0]:
+                plain = nn.PReLU(slope.numel())
+                plain.weight = nn.Parameter(slope.detach().clone().reshape(-1))
+                setattr(net, node.target, plain)
+                node.args = (node.args[0],)
+        elif isinstance(layer, OnnxBinaryMathOperation) and layer.math_op_function is torch.add and layer.axis is None:
+            with net.graph.inserting_before(node):
+                node.replace_all_uses_with(net.graph.call_function(torch.add, node.args))
+            net.graph.erase_node(node)
     net.graph.eliminate_dead_code()
+    net.delete_all_unused_submodules()
     net.recompile()
-    for name in [name for name, _ in net.named_buffers() if name.startswith("initializers.")]:
-        if not any(node.op == "get_attr" and node.target == name for node in net.graph.nodes):
-            delattr(net.get_submodule("initializers"), name.removeprefix("initializers."))
+    initializers = dict(net.named_children()).get("initializers")
+    for name in [] if initializers is None else [name for name, _ in initializers.named_buffers()]:
+        if not any(node.op == "get_attr" and node.target == f"initializers.{name}" for node in net.graph.nodes):
+            delattr(initializers, name)
 
 
 def _flat_output(net: fx.GraphModule) -> fx.GraphModule:
@@ -117,12 +125,13 @@ def _check_runs(name: str, net: fx.GraphModule, contract: InputContract) -> None
     try:
         both, alone = net(images), net(images[:1])
     except (RuntimeError, ValueError, IndexError) as error:
-        raise DataError(f"{name}: the net does not run on two images at once ({_one_line(error)}); export it with a free batch size") from None
+        reason = _one_line(error)
+        raise DataError(f"{name}: the net does not run on two images at once ({reason}); export it with a free batch size") from None
     if both.ndim != 2 or both.shape[0] != 2 or not torch.isfinite(both).all():
         raise DataError(f"{name}: expected a finite embedding [N, D] of each image, got {list(both.shape)}")
     # 1e-3 of the embedding's length: batching may change the order of sums in fp32 (about 1e-5 here), not the result.
     if (both[:1] - alone).norm() > 1e-3 * alone.norm():
-        raise DataError(f"{name}: an image's embedding depends on the others in its batch; export it in evaluation mode with a free batch size")
+        raise DataError(f"{name}: an image's embedding depends on its batch; export it in evaluation mode with a free batch size")
 
 
 def _one_line(error: Any) -> str:

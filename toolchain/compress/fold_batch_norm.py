@@ -45,7 +45,7 @@ class _Tracer(fx.Tracer):
     """Keeps every weighted layer whole, subclasses outside torch.nn too: their weights are what gets folded."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, (*_LINEAR, *_NORMS)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, (*_LINEAR, *_NORMS, nn.PReLU)) or super().is_leaf_module(m, module_qualified_name)
 
 
 def graph_of(net: nn.Module) -> fx.GraphModule:
@@ -92,13 +92,24 @@ def _with(layer: nn.Conv2d | nn.Linear, weight: Tensor, bias: Tensor) -> nn.Modu
     if isinstance(layer, nn.Linear):
         made = nn.Linear(layer.in_features, layer.out_features)
     else:
-        padding, mode = layer.padding, layer.padding_mode
+        padding = layer.padding if isinstance(layer.padding, str) else _pair(layer.padding)
         made = nn.Conv2d(
-            layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, padding, layer.dilation, layer.groups, True, mode
-        )  # type: ignore[arg-type]  # torch types tuple settings more narrowly than it keeps them
+            layer.in_channels,
+            layer.out_channels,
+            _pair(layer.kernel_size),
+            _pair(layer.stride),
+            padding,
+            _pair(layer.dilation),
+            layer.groups,
+            padding_mode=layer.padding_mode,
+        )
     made.weight = nn.Parameter(weight)
     made.bias = nn.Parameter(bias)
     return made.eval()
+
+
+def _pair(size: tuple[int, ...]) -> tuple[int, int]:
+    return size[0], size[1]
 
 
 def _set_module(net: nn.Module, name: str, module: nn.Module) -> None:

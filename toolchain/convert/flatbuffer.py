@@ -12,7 +12,7 @@ Three writers are used on the way (MLIR's, ai-edge-quantizer's and ours) and the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import flatbuffers
 import numpy as np
@@ -21,15 +21,15 @@ from ai_edge_litert import schema_py_generated as schema
 
 from toolchain.errors import ConversionError
 
-Model = schema.ModelT
-Subgraph = schema.SubGraphT
-Tensor = schema.TensorT
-Operator = schema.OperatorT
+# The generated schema classes carry no types: ModelT, TensorT, OperatorT.
+Model: TypeAlias = Any
+Tensor: TypeAlias = Any
+Operator: TypeAlias = Any
 
 ALIGNMENT = 16  # bytes; schema.fbs states force_align: 16 on Buffer.data
 INPUT, OUTPUT = "input", "embedding"
 SIGNATURE = "serving_default"
-_DTYPES = {
+_DTYPES: dict[int, np.dtype[Any]] = {
     schema.TensorType.FLOAT32: np.dtype("<f4"),
     schema.TensorType.FLOAT16: np.dtype("<f2"),
     schema.TensorType.INT32: np.dtype("<i4"),
@@ -38,7 +38,7 @@ _DTYPES = {
 _OPERATIONS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 
 
-class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]
+class _AlignedBuffer(schema.BufferT):
     """A buffer whose data starts on a multiple of ALIGNMENT in the file."""
 
     def Pack(self, builder: Any) -> int:
@@ -59,7 +59,7 @@ def read(tflite: bytes) -> Model:
     """The file as objects, all tensor data inline. Error: ConversionError where it is no .tflite of one subgraph."""
     if tflite[4:8] != b"TFL3":
         raise ConversionError(f"expected a .tflite (TFL3 at byte 4), got {tflite[:8]!r}")
-    model = Model.InitFromObj(schema.Model.GetRootAs(tflite, 0))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite, 0))
     if len(model.subgraphs) != 1:
         raise ConversionError(f"expected a .tflite of one subgraph, got {len(model.subgraphs)}; export a net without control flow")
     for index, buffer in enumerate(model.buffers):

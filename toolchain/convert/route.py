@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from toolchain import files
 from toolchain.compress.fold_batch_norm import fold_batch_norms
 from toolchain.convert import flatbuffer
 from toolchain.errors import ConversionError
 from toolchain.model import Model
 
 OPSET = 17
+FORMS = ("float32", "float16")
 WORKER = Path(__file__).with_name("tensorflow_worker.py")
 
 
@@ -69,6 +71,7 @@ def to_onnx(model: Model) -> bytes:
     """
     net: nn.Module = fold_batch_norms(copy.deepcopy(model.net).cpu())
     example = torch.zeros(1, 3, model.input.height, model.input.width)
+    _slope_per_channel(net, example)
     with torch.no_grad(), warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         # The exporter warns that it is the older one, and tracing that shapes become constants: both are meant.
         warnings.simplefilter("ignore")
@@ -94,6 +97,23 @@ def to_onnx(model: Model) -> bytes:
         return path.read_bytes()
 
 
+@torch.no_grad()
+def _slope_per_channel(net: nn.Module, example: Tensor) -> None:
+    """Spreads a PReLU's single slope over its channels, in place: the same function, and onnx2tf fails on the former."""
+    singles = [layer for layer in net.modules() if isinstance(layer, nn.PReLU) and layer.num_parameters == 1]
+
+    def spread(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, nn.PReLU)
+        layer.num_parameters = int(inputs[0].shape[1])
+        layer.weight = nn.Parameter(layer.weight.expand(layer.num_parameters).clone())
+
+    hooks = [layer.register_forward_pre_hook(spread) for layer in singles]
+    if hooks:
+        net(example)
+    for hook in hooks:
+        hook.remove()
+
+
 def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:
     """(float32, float16) from the worker, plain, and kept in the folder `kept`."""
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +132,7 @@ def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:
         done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, errors="replace")
         if done.returncode != 0:
             raise ConversionError(f"ONNX to TFLite by onnx2tf: {_last_line(done.stderr or done.stdout)}")
-        pair = tuple(flatbuffer.plain((work / f"{name}.tflite").read_bytes()) for name in ("float32", "float16"))
+        pair = tuple(flatbuffer.plain((work / f"{name}.tflite").read_bytes()) for name in FORMS)
     if kept is not None:
         _keep_pair(kept, (pair[0], pair[1]))
     return pair[0], pair[1]
@@ -121,22 +141,15 @@ def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:
 def _read_pair(kept: Path | None) -> tuple[bytes, bytes] | None:
     if kept is None or not kept.is_dir():
         return None
-    return (kept / "float32.tflite").read_bytes(), (kept / "float16.tflite").read_bytes()
+    pair = [(kept / f"{name}.tflite").read_bytes() for name in FORMS]
+    return pair[0], pair[1]
 
 
 def _keep_pair(kept: Path, pair: tuple[bytes, bytes]) -> None:
-    """Both files or none: they are written to a folder of their own that gets its name last."""
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as partial:
-        for name, content in zip(("float32", "float16"), pair, strict=True):
-            (Path(partial) / f"{name}.tflite").write_bytes(content)
-        try:
-            os.rename(partial, kept)
-        except OSError:
-            if not kept.is_dir():  # else another process kept the same conversion first
-                raise
-        else:
-            os.mkdir(partial)  # what TemporaryDirectory is about to remove
+    """Both files or none."""
+    with files.partial_folder(kept) as folder:
+        for name, content in zip(FORMS, pair, strict=True):
+            (folder / f"{name}.tflite").write_bytes(content)
 
 
 def _first_line(text: str) -> str:

@@ -21,9 +21,11 @@ from toolchain.convert import flatbuffer
 from toolchain.encodings import Encoding
 from toolchain.errors import ConversionError
 from toolchain.model import Model
+from toolchain.pack.packed import TiedTensor
 
 Array = npt.NDArray[Any]
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_DATA_FIELD = 4  # vtable offset of Buffer.data, its first field
 _WEIGHT_INPUT = 1  # of the operators above: input, weight, bias
 
 
@@ -52,6 +54,7 @@ def weight_only(model: Model, tflite: bytes) -> bytes:
     graph_model = flatbuffer.read(tflite)
     graph = graph_model.subgraphs[0]
     dequantize = flatbuffer.operator_code(graph_model, "DEQUANTIZE", 5)  # version 5: scale per channel
+    dequantizers = []
     for name, encoding in model.encodings.items():
         place = _place(graph_model, name, encoding.decode().numpy())
         weight = graph.tensors[place.tensor]
@@ -69,7 +72,8 @@ def weight_only(model: Model, tflite: bytes) -> bytes:
         operator.outputs = np.array([len(graph.tensors) - 1], np.int32)
         for user in graph.operators:
             user.inputs = np.where(user.inputs == place.tensor, len(graph.tensors) - 1, user.inputs).astype(np.int32)
-        graph.operators.insert(0, operator)
+        dequantizers.append(operator)
+    graph.operators = dequantizers + graph.operators
     return flatbuffer.plain(flatbuffer.write(graph_model))
 
 
@@ -141,20 +145,23 @@ def _dequantized(graph_model: flatbuffer.Model) -> Iterator[tuple[str, int]]:
             yield kind, source[index]
 
 
-def find_codes(model: Model, tflite: bytes) -> dict[str, tuple[Place, Encoding]]:
-    """Where each encoded tensor's codes lie in a weight-only .tflite; tensors of one shared buffer appear once.
+def tie(model: Model, tflite: bytes) -> dict[str, TiedTensor]:
+    """Where each encoded tensor's codes lie in a weight-only .tflite, by the tensor's torch name. Of tensors that share one
+    buffer (equal weights that the converter merged) the first is named.
 
-    Error: ConversionError where one is not found with exactly its codes and scales.
+    Error: ConversionError where one is not found with exactly its values.
     """
     graph_model = flatbuffer.read(tflite)
-    found: dict[str, tuple[Place, Encoding]] = {}
+    root = schema.Model.GetRootAs(tflite, 0)
+    tied: dict[str, TiedTensor] = {}
     taken: set[int] = set()
     for name, encoding in model.encodings.items():
-        place = _code_place(graph_model, name, encoding)
-        if place.tensor not in taken:
-            taken.add(place.tensor)
-            found[name] = (place, encoding)
-    return found
+        tensor = graph_model.subgraphs[0].tensors[_code_place(graph_model, name, encoding).tensor]
+        if tensor.buffer not in taken:
+            taken.add(tensor.buffer)
+            table = root.Buffers(tensor.buffer)._tab
+            tied[name] = TiedTensor(table.Vector(table.Offset(_DATA_FIELD)), flatbuffer.constant(graph_model, tensor).reshape(-1))
+    return tied
 
 
 def _code_place(graph_model: flatbuffer.Model, name: str, encoding: Encoding) -> Place:
