@@ -74,6 +74,10 @@ class Bundle:
                 return variant
         raise BundleVariantError(f"{self.source}: expected one of the variants {', '.join(self.variants)}, got {wanted!r}")
 
+    def manifest_text(self) -> str:
+        """The manifest as it lies in the file, JSON."""
+        return bytes(self._members[container.MANIFEST]).decode("utf-8")
+
     def blob(self, path: str) -> memoryview:
         """The bytes of a blob, not copied and not writable. Error: BundleVariantError."""
         if path not in self._members:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import hashlib
 import io
 import json
@@ -12,45 +11,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from runtime_py import container
-from runtime_py.bundle import Bundle, InputContract, check_tflite
+from runtime_py.bundle import Bundle, check_tflite
 from runtime_py.errors import (
     BundleContainerError,
     BundleError,
     BundleHashError,
-    BundleManifestError,
     BundleModelError,
     BundleReadError,
     BundleVariantError,
-    BundleVersionError,
     PocketFaceError,
 )
-from runtime_py.manifest import read_manifest
-from toolchain.pack.schema import stored_schema
-
-
-def reseal(content: bytes) -> bytes:
-    """The bundle with its closing hash made anew: what somebody could write who wants to be believed."""
-    body = content[: -container.SEAL_BYTES]
-    return body + container.seal(body)
-
-
-def members(bundle: bytes) -> dict[str, bytes]:
-    return {name: bytes(blob) for name, blob in container.open_container(bundle, "test").items()}
-
-
-def with_manifest(bundle: bytes, change: Callable[[dict[str, Any]], None]) -> bytes:
-    """A bundle like `bundle`, sealed again, whose manifest was changed."""
-    parts = members(bundle)
-    value = json.loads(parts["manifest.json"])
-    change(value)
-    return container.layout({**parts, "manifest.json": json.dumps(value).encode()})
-
+from tests.runtime_py.changed import members, reseal
 
 # What opening gives
 
@@ -61,6 +37,7 @@ def test_a_bundle_gives_back_its_blobs_and_both_forms_of_its_model(bundle_path: 
     assert bundle.variants == ("plain", "small")
     assert bundle.default_variant == "plain"
     assert bundle.model() == bundle.model("plain") == bundle.model("small") == tflite
+    assert json.loads(bundle.manifest_text())["name"] == bundle.manifest.name == "tiny"
     assert bundle.sha256 == hashlib.sha256(bundle_path.read_bytes()).hexdigest()
 
 
@@ -307,145 +284,6 @@ def test_a_file_is_refused_by_its_size_before_it_is_read(tmp_path: Path) -> None
     tracemalloc.stop()
 
 
-# The manifest
-
-
-def test_a_blob_that_is_not_what_the_manifest_says_is_refused(bundle_bytes: bytes) -> None:
-    parts = members(bundle_bytes)
-    other = container.layout({**parts, "golden/embeddings.f32": bytes(16)})
-    with pytest.raises(BundleHashError, match="golden/embeddings.f32"):
-        Bundle.parse(other, "test")
-
-
-def test_a_blob_in_only_one_of_manifest_and_container_is_refused(bundle_bytes: bytes) -> None:
-    parts = members(bundle_bytes)
-    with pytest.raises(BundleManifestError, match="extra.bin"):
-        Bundle.parse(container.layout({**parts, "extra.bin": b"x"}), "test")
-    del parts["golden/crop.png"]
-    with pytest.raises(BundleManifestError, match="golden/crop.png"):
-        Bundle.parse(container.layout(parts), "test")
-
-
-def test_a_packed_variant_that_becomes_another_model_is_refused(bundle_bytes: bytes) -> None:
-    bundle = Bundle.parse(with_manifest(bundle_bytes, lambda value: value["variants"][1].update(sha256="0" * 64)), "test")
-    with pytest.raises(BundleHashError, match="small.packed"):
-        bundle.model("small")
-
-
-def test_schema_versions(bundle_bytes: bytes) -> None:
-    def later(value: dict[str, Any]) -> None:
-        value.update(schema="1.1", new_field=1)
-        value["variants"][0]["another"] = {}
-
-    assert Bundle.parse(with_manifest(bundle_bytes, later), "test").default_variant == "plain"
-    for version, error in (
-        ("2.0", BundleVersionError),
-        ("0.9", BundleVersionError),
-        ("1", BundleManifestError),
-        ("1.00", BundleManifestError),
-    ):
-        with pytest.raises(error):
-            Bundle.parse(with_manifest(bundle_bytes, lambda value, version=version: value.update(schema=version)), "test")
-    with pytest.raises(BundleManifestError, match="new_field"):
-        Bundle.parse(with_manifest(bundle_bytes, lambda value: value.update(new_field=1)), "test")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"[]",
-        b"null",
-        b"\xff",
-        b'{"schema": "1.0", "schema": "1.0"}',
-        b'{"schema": NaN}',
-        b'{"schema": 1e999}',
-        b"[" * 100_000,
-        b"9" * 5000,
-    ],
-)
-def test_text_that_parsers_disagree_on_is_refused(bundle_bytes: bytes, text: bytes) -> None:
-    with pytest.raises(BundleManifestError):
-        Bundle.parse(container.layout({**members(bundle_bytes), "manifest.json": text}), "test")
-
-
-def walk(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    yield path
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, child in children:
-        if key in (1, 2, 3, 4):  # further items of a list are like its first
-            continue
-        yield from walk(child, (*path, key))
-
-
-def replaced(value: Any, path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> Any:
-    result = copy.deepcopy(value)
-    parent = result
-    for key in path[:-1]:
-        parent = parent[key]
-    change(parent, path[-1])
-    return result
-
-
-def mutations(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every part of a manifest, each missing, of the wrong kind, or with a name too many beside it."""
-    for path in walk(value):
-        where = "/".join(map(str, path))
-        for wrong in (None, True, -7, "No/Such", []) if path else ():
-            yield f"{where} = {wrong!r}", replaced(value, path, lambda parent, key, wrong=wrong: parent.__setitem__(key, wrong))
-        if path and isinstance(path[-1], str):
-            yield f"{where} missing", replaced(value, path, lambda parent, key: parent.pop(key))
-            yield f"{where} beside another", replaced(value, path, lambda parent, key: parent.__setitem__("unknown", 1))
-
-
-def test_whatever_the_json_schema_refuses_the_reader_refuses(bundle_bytes: bytes) -> None:
-    """The reader checks more (that names and sizes agree), never less."""
-    manifest = json.loads(members(bundle_bytes)["manifest.json"])
-    validator = jsonschema.Draft202012Validator(stored_schema())
-    assert validator.is_valid(manifest)
-    refused = 0
-    for what, changed in mutations(manifest):
-        if validator.is_valid(changed):
-            continue
-        refused += 1
-        with pytest.raises((BundleManifestError, BundleVersionError)):
-            read_manifest(json.dumps(changed).encode(), what)
-    assert refused > 500
-
-
-def _set(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
-    *path, key, value = path_and_value
-
-    def change(manifest: dict[str, Any]) -> None:
-        for step in path:
-            manifest = manifest[step]
-        manifest[key] = value
-
-    return change
-
-
-DISAGREEMENTS = {
-    "a default variant that is not there": _set("default_variant", "other"),
-    "two variants of one name": _set("variants", 1, "name", "plain"),
-    "a variant without its blob": _set("variants", 0, "file", "models/none.tflite"),
-    "a variant whose blob has another role": _set("variants", 0, "file", "golden/crop.png"),
-    "stored bytes that are not those of the blob": _set("variants", 0, "bytes", "stored", 1),
-    "a plain variant with another hash than its blob": _set("variants", 0, "sha256", "0" * 64),
-    "an input of another size than the contract's": _set("variants", 0, "input", "shape", [1, 9, 8, 3]),
-    "an output of another size than the embedding": _set("variants", 0, "output", "shape", [1, 5]),
-    "integers without quantization": _set("variants", 0, "input", "dtype", "int8"),
-    "a scale of zero": _set("preprocessing", "input", "scale", 0),
-    "two templates of one name": lambda value: value["preprocessing"]["templates"].append(value["preprocessing"]["templates"][0]),
-    "files out of order": lambda value: value["files"].reverse(),
-}
-
-
-@pytest.mark.parametrize("what", DISAGREEMENTS)
-def test_parts_that_disagree_are_refused(bundle_bytes: bytes, what: str) -> None:
-    with pytest.raises(BundleManifestError):
-        Bundle.parse(with_manifest(bundle_bytes, DISAGREEMENTS[what]), "test")
-
-
 # Structure of a .tflite
 
 
@@ -483,24 +321,6 @@ def test_a_bundle_whose_model_is_no_tflite_is_refused(bundle_bytes: bytes) -> No
     data = container.layout({**parts, "manifest.json": json.dumps(value).encode(), "models/plain.tflite": fake})
     with pytest.raises(BundleModelError):
         Bundle.parse(data, "test")
-
-
-# The input contract
-
-
-def test_an_input_contract_says_what_pixels_0_and_255_become() -> None:
-    for text, low, high in (("rgb,0..255", 0, 255), ("rgb,-1..1", -1, 1), ("bgr,0..1", 0, 1)):
-        contract = InputContract.parse(text)
-        assert contract.color == text[:3]
-        # Two roundings of a double: 2 units in the last place of the larger end.
-        assert contract.offset == low
-        assert abs(255 * contract.scale + contract.offset - high) <= 2 * np.spacing(255.0)
-
-
-@pytest.mark.parametrize("text", ["", "rgb", "rgb,1..0", "rgb,0..0", "grey,0..1", "rgb,0-255", "rgb,0..1,", "rgb,nan..1"])
-def test_an_input_contract_is_never_guessed(text: str) -> None:
-    with pytest.raises(ValueError, match="input contract"):
-        InputContract.parse(text)
 
 
 # Errors
