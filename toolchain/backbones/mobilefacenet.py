@@ -74,6 +74,7 @@ class MobileFaceNetModule(nn.Module):
 
     def __init__(self, settings: MobileFaceNet) -> None:
         super().__init__()
+        self.settings = settings
         act = settings.activation
         base = round(64 * settings.width)
         self.stem = ConvNorm(3, base, 3, 2, 1, act)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +131,7 @@ def _tensors(tflite: bytes, images: Array, contract: InputContract, track: Track
 class Calibrate(Stage):
     """Records `Model.ranges` over training faces."""
 
-    trains = True
+    trains: ClassVar[bool] = True
 
     faces: int = 200
     """How many faces, drawn at random from the training faces."""
@@ -151,7 +151,7 @@ class Calibrate(Stage):
     def apply(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Calibrate")
         drawn = torch.randperm(len(faces), generator=context.generator("Calibrate"))[: self.faces].sort().values.numpy()
-        tflite = Onnx2Tf(context.work / "tflite").float32(model)
+        tflite = Onnx2Tf(context.shared / "tflite").float32(model)
         seen = observe(tflite, faces.images[drawn], model.input, lambda images: context.progress.track(images, "calibrating", len(images)))
         return replace(model, ranges={name: self._range(tensor) for name, tensor in seen.items()})
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, fx, nn
@@ -166,7 +166,7 @@ def _along(scales: Tensor, weight: Tensor, axis: int) -> Tensor:
 class Equalize(Stage):
     """Rescales channels so that int8 activations lose less; the float net computes the same, up to rounding."""
 
-    trains = True
+    trains: ClassVar[bool] = True
 
     faces: int = 256
     """How many training faces the ranges are measured on."""

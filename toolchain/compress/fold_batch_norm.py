@@ -42,7 +42,7 @@ def folded(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm1d | nn.BatchN
 
 
 class _Tracer(fx.Tracer):
-    """Keeps every weighted layer whole, subclasses outside torch.nn too: their weights are what gets folded."""
+    """Keeps every layer with parameters whole, subclasses outside torch.nn too: stages look for them."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, (*_LINEAR, *_NORMS, nn.PReLU)) or super().is_leaf_module(m, module_qualified_name)

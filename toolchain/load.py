@@ -1,0 +1,155 @@
+"""Weights files: safetensors of this project's backbones, and any face embedder as ONNX. Nothing that could run code.
+
+A weights file is a safetensors file whose metadata has one entry, `pocketface`, a JSON object:
+
+    version      1
+    backbone     its class under "type", its settings beside it
+    input        the input contract: height, width, color, scale, offset
+    provenance   whatever the trainer recorded: data, licences, protocol, versions
+
+The tensors are those of the backbone's state dict. The same model gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor, nn
+
+import toolchain.backbones
+from runtime_py.bundle import InputContract
+from toolchain import files
+from toolchain.backbones import Backbone
+from toolchain.errors import DataError, RecipeError, ToolchainError
+from toolchain.from_onnx import net_from_onnx
+from toolchain.model import Model
+from toolchain.stage import describe
+
+VERSION = 1
+_ENTRY = "pocketface"
+_LFS = b"version https://git-lfs"
+_PICKLES = (b"\x80", b"PK\x03\x04")  # a bare pickle; torch's zip of pickles
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a weights file says of itself."""
+
+    backbone: Backbone
+    input: InputContract
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_model(path: Path, model: Model, provenance: Mapping[str, Any] | None = None) -> None:
+    """Writes the weights of a net that `Backbone.build()` made, whole or not at all.
+
+    Errors: DataError where it cannot be written; ToolchainError where the net is of no backbone of this project, or carries
+    encodings or ranges, which belong to a variant and are kept with it.
+    """
+    settings = getattr(model.net, "settings", None)
+    if not isinstance(settings, Backbone):
+        got = type(model.net).__name__
+        raise ToolchainError(f"{path}: expected a net that a backbone's build() made, got {got}; save it before folding")
+    if model.encodings or model.ranges:
+        raise ToolchainError(f"{path}: expected a model without encodings and ranges; save it before it is compressed")
+    facts = {
+        "version": VERSION,
+        "backbone": describe(settings),
+        "input": dataclasses.asdict(model.input),
+        "provenance": dict(provenance or {}),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.net.state_dict().items()}
+    # One entry: safetensors writes several in an order that changes from run to run.
+    files.write(path, serialize(tensors, {_ENTRY: json.dumps(facts, sort_keys=True)}))
+
+
+def load_model(path: Path, contract: InputContract | None = None) -> Model:
+    """The model of a weights file: safetensors that `save_model` wrote, or ONNX.
+
+    `contract`: what an ONNX net takes, since its file does not say; of safetensors it must be what the file says, or None.
+    Error: DataError for whatever is not such a file, of another shape, or not finite.
+    """
+    data = _read(path)
+    if _is_safetensors(data):
+        header = read_header(path)
+        if contract is not None and contract != header.input:
+            raise DataError(f"{path}: expected the input that the file states, {header.input}, got {contract}; leave --input out")
+        return Model(_load_state(path, header.backbone.build()), header.input)
+    if contract is None:
+        raise DataError(f"{path}: an ONNX file does not say what its pixels mean; state it, for example --input rgb,0..255 or bgr,-1..1")
+    net = net_from_onnx(str(path), data, contract)
+    _check_finite(path, net.state_dict())
+    return Model(net, contract)
+
+
+def read_header(path: Path) -> Header:
+    """What a safetensors weights file says of itself. Error: DataError where it is none that `save_model` wrote."""
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{path}: expected safetensors, got a damaged file ({error})") from None
+    if _ENTRY not in metadata:
+        raise DataError(f"{path}: safetensors without the entry {_ENTRY} that names its backbone; bring the net as ONNX with --input")
+    try:
+        facts = json.loads(metadata[_ENTRY])
+        if facts["version"] != VERSION:
+            raise DataError(f"{path}: expected weights file version {VERSION}, got {facts['version']}; use the release that wrote it")
+        return Header(_backbone(facts["backbone"]), InputContract(**facts["input"]), facts["provenance"])
+    except (ValueError, KeyError, TypeError, RecipeError) as error:
+        raise DataError(f"{path}: the entry {_ENTRY} cannot be understood ({type(error).__name__}: {error})") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    if data.startswith(_LFS):
+        raise DataError(f"{path}: a Git-LFS pointer, not the weights; fetch them with git lfs pull")
+    if data.startswith(_PICKLES):
+        raise DataError(f"{path}: a pickle (.pt, .pth), which could run any code; save it as safetensors or export it to ONNX")
+    return data
+
+
+def _is_safetensors(data: bytes) -> bool:
+    """By content: 8 bytes of header length, then JSON. An ONNX file starts with protobuf tags."""
+    return len(data) > 9 and int.from_bytes(data[:8], "little") <= len(data) - 8 and data[8:9] == b"{"
+
+
+def _backbone(facts: dict[str, Any]) -> Backbone:
+    made = getattr(toolchain.backbones, facts["type"], None)
+    if not (isinstance(made, type) and issubclass(made, Backbone) and made is not Backbone):
+        raise ValueError(f"unknown backbone {facts['type']}")
+    settings: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name != "type"}
+    return made(**settings)
+
+
+def _load_state(path: Path, net: nn.Module) -> nn.Module:
+    """`net` with the file's tensors, in evaluation mode. Errors name the first tensor that is missing, unknown or of another shape."""
+    with safe_open(path, "pt") as file:
+        held = {name: file.get_tensor(name) for name in file.keys()}
+    state = net.state_dict()
+    for name in sorted(set(state) ^ set(held)):
+        raise DataError(f"{path}: {name} is {'missing' if name in state else 'no tensor of this backbone'}; the file is of another net")
+    for name, tensor in state.items():
+        if held[name].shape != tensor.shape or held[name].dtype != tensor.dtype:
+            got = f"{held[name].dtype} {list(held[name].shape)}"
+            raise DataError(f"{path}: {name}: expected {tensor.dtype} {list(tensor.shape)}, got {got}")
+    _check_finite(path, held)
+    net.load_state_dict(held)
+    return net.eval()
+
+
+def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise DataError(f"{path}: {name} holds values that are not finite; the net was saved after its training diverged")
