@@ -1,0 +1,72 @@
+"""What the stages share that fine-tune constrained weights: a trainable net, self-distillation, the faces to judge by."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from toolchain.compress.layers import rounded_to_half, use_fast_prelu, weighted_layers
+from toolchain.distill.self_distillation import SelfDistillation
+from toolchain.model import Model, trainable_copy
+from toolchain.stage import Context
+from toolchain.train import TrainSettings, fit
+
+_JUDGED_FACES = 512
+
+
+def fine_tune(
+    model: Model,
+    constrain: Callable[[nn.Module], Callable[[int], None] | None],
+    settings: TrainSettings,
+    map_weight: float,
+    context: Context,
+    name: str,
+) -> nn.Module:
+    """A copy of the model's net, constrained by `constrain` (in place; it may return a schedule by step) and trained to give
+    what the model gives. Its weights are the constrained ones' parametrizations; every other parameter is trained freely."""
+    faces = context.training_faces(name.capitalize())
+    net = trainable_copy(model)
+    use_fast_prelu(net, torch.zeros(1, 3, model.input.height, model.input.width))
+    at_step = constrain(net)
+    objective = SelfDistillation(copy.deepcopy(model.net), matched_layers(model.net), map_weight, at_step)
+    fit(net, objective, faces, model.input, settings, context, name, _judge(model, context))
+    return net.cpu()
+
+
+def matched_layers(net: nn.Module, count: int = 6) -> tuple[str, ...]:
+    """The names of `count` layers, evenly spread over the net, whose inputs are matched: not the first, and none that is
+    depthwise, since the maps between two pointwise layers are the net's main road."""
+    mixing = [layer.name for layer in weighted_layers(net)[1:] if not layer.depthwise]
+    spaced = np.linspace(0, len(mixing) - 1, min(count, len(mixing))).round().astype(int)
+    return tuple(mixing[index] for index in sorted(set(spaced.tolist())))
+
+
+def _judge(model: Model, context: Context) -> Callable[[nn.Module], dict[str, float]] | None:
+    """The mean cosine to the model's own embeddings of faces kept aside; None where there are none."""
+    if context.aside is None:
+        return None
+    chosen = np.linspace(0, len(context.aside) - 1, min(_JUDGED_FACES, len(context.aside))).round().astype(int)
+    images = torch.from_numpy(np.ascontiguousarray(context.aside.images[chosen])).permute(0, 3, 1, 2)
+    wanted = model.embed(images)
+
+    def judge(net: nn.Module) -> dict[str, float]:
+        embeddings = dataclasses.replace(model, net=net, encodings={}).embed(images)
+        return {"aside_cosine": float((embeddings * wanted).sum(1).mean())}
+
+    return judge
+
+
+def half_rounded_rest(net: nn.Module, model: Model, encoded: set[str]) -> dict[str, Tensor]:
+    """The parameters of `net` that `model` has under the same name and that are not in `encoded`, rounded to fp16's values,
+    and its buffers as they are: with the encoded weights, all that fine-tuning changed."""
+    state = net.state_dict()
+    parameters = {name for name, _ in model.net.named_parameters()} - encoded - set(model.encodings)
+    buffers = {name for name, _ in model.net.named_buffers()}
+    changed = {name: rounded_to_half(state[name].detach()) for name in sorted(parameters) if name in state}
+    changed.update({name: state[name] for name in sorted(buffers) if name in state})
+    return changed

@@ -1,0 +1,148 @@
+"""Palettize: few distinct values in each weight tensor, on the int8 grid, with indices of low entropy.
+
+Deep Compression (Han, Mao, Dally, ICLR 2016, section 3): weights share the values of a codebook, which is fine-tuned by
+summing each cluster's gradients. Three things differ: the values are int8 levels times a scale per output channel, which is
+what TFLite multiplies back; clusters are chosen by rate and distortion (see `clustering`), since the stored file
+entropy-codes the indices; and a weight may change its cluster while it is fine-tuned: latent weights take the gradient
+straight through (Bengio, Léonard, Courville, 2013) and are assigned anew at every step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook
+from toolchain.compress.fine_tune import fine_tune, half_rounded_rest
+from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
+from toolchain.encodings import Encoding, Palette
+from toolchain.errors import RecipeError
+from toolchain.model import Model
+from toolchain.stage import Context, Stage
+from toolchain.train import TrainSettings
+
+
+def straight_through(value: Tensor, through: Tensor) -> Tensor:
+    """`value` forward; its gradient goes to `through`."""
+    return through + (value - through).detach()
+
+
+class SharedWeights(nn.Module):
+    """A parametrization: the weight `[O, ...]` that latent weights, log scales `[O]` and levels `[K]` decode to.
+
+    Latent weights are in units of their channel's root mean square at the start, so that one learning rate fits all layers.
+    """
+
+    bits: Tensor
+    rms: Tensor
+
+    def __init__(self, weight: Tensor, book: Codebook, rate: float) -> None:
+        super().__init__()
+        self.rate, self.unit = rate, book.unit
+        self.register_buffer("rms", channel_rms(weight).clamp_min(SMALLEST_SCALE))
+        self.register_buffer("bits", book.bits)
+        self.levels = nn.Parameter(book.levels.clone())
+        self.log_scale = nn.Parameter(torch.zeros(len(weight)))
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        return weight / by_channel(self.rms, weight)
+
+    def scale(self) -> Tensor:
+        """The scale of each channel, one that fp16 holds; its gradient goes straight through the rounding."""
+        scale = self.rms * self.unit * self.log_scale.exp()
+        return straight_through(scale.half().float().clamp_min(SMALLEST_SCALE), scale)
+
+    def grid_levels(self) -> Tensor:
+        """The levels on the int8 grid, ascending."""
+        return straight_through(self.levels.round().clamp(-GRID, GRID), self.levels)
+
+    @torch.no_grad()
+    def indices(self, latent: Tensor) -> Tensor:
+        """The level of each weight: of least squared distance plus rate times bits."""
+        places = (latent / by_channel(self.unit * self.log_scale.exp(), latent)).contiguous()
+        return torch.bucketize(places, boundaries(self.levels, self.bits, self.rate / self.unit**2))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        codes = self.grid_levels()[self.indices(latent)]
+        # To the codes the gradient of the levels, to the latent weights the gradient as if nothing had been rounded.
+        weight = codes * by_channel(self.scale(), latent)
+        return weight + (latent - latent.detach()) * by_channel(self.rms, latent)
+
+    @torch.no_grad()
+    def palette(self, latent: Tensor) -> Palette:
+        """What `forward` gives, as it is stored. Levels that fell on one grid point become one."""
+        codes = self.grid_levels()[self.indices(latent)].cpu().numpy().astype(np.int8)
+        levels, indices = np.unique(codes, return_inverse=True)
+        return Palette(levels, indices.reshape(codes.shape).astype(np.uint8), self.scale().cpu().numpy())
+
+
+@dataclass(frozen=True)
+class Palettize(Stage):
+    """Stores each conv and linear weight that has no encoding yet as a palette; all other parameters become values that fp16
+    holds. Batch norm must be folded before. Without `settings` nothing is trained and no face is needed."""
+
+    trains: ClassVar[bool] = True
+
+    settings: TrainSettings | None = None
+    """How to fine-tune, by self-distillation; None: clusters alone."""
+    clusters: int = 32
+    """The most levels of a tensor."""
+    rate: float = 0.013
+    """What a bit of index costs, against the squared error in units of the channel's mean square: 0 is k-means; 0.012 comes to
+    about 3.7 bits a weight, 0.02 to 3.4."""
+    fine_clusters: int = 64
+    """`clusters` of the first layer and of depthwise ones: few weights, each of which matters more."""
+    fine_rate: float = 0.001
+    """`rate` of the same layers."""
+    map_weight: float = 0.0
+    """What matching feature maps counts beside the embeddings' 1 - cos."""
+
+    def __post_init__(self) -> None:
+        for name in ("clusters", "fine_clusters"):
+            if not 2 <= getattr(self, name) <= 255:
+                raise RecipeError(f"Palettize.{name}: expected 2 to 255, got {getattr(self, name)}")
+        for name in ("rate", "fine_rate", "map_weight"):
+            if not getattr(self, name) >= 0:
+                raise RecipeError(f"Palettize.{name}: expected 0 or more, got {getattr(self, name)}")
+
+    def apply(self, model: Model, context: Context) -> Model:
+        layers = weighted_layers(model.net)
+        chosen = [layer for layer in layers if layer.weight not in model.encodings]
+        refuse_batch_norm("Palettize", model.net, chosen)
+        fine = {layer.name for layer in chosen if layer.depthwise or layer is layers[0]}
+
+        def constrain(net: nn.Module) -> None:
+            for layer in chosen:
+                self._share(net, layer, layer.name in fine)
+            _freeze(net, set(model.encodings))
+
+        if self.settings is None:
+            net = model.with_weights({}).net.cpu()
+            constrain(net)
+        else:
+            net = fine_tune(model, constrain, self.settings, self.map_weight, context, "palettize")
+        palettes: dict[str, Tensor | Encoding] = {layer.weight: _palette(net, layer) for layer in chosen}
+        return model.with_weights({**half_rounded_rest(net, model, set(palettes)), **palettes})
+
+    def _share(self, net: nn.Module, layer: WeightedLayer, fine: bool) -> None:
+        weight = net.get_parameter(layer.weight).detach()
+        count, rate = (self.fine_clusters, self.fine_rate) if fine else (self.clusters, self.rate)
+        shared = SharedWeights(weight, codebook(weight, count, rate), rate)
+        parametrize.register_parametrization(net.get_submodule(layer.name), "weight", shared)
+
+
+def _freeze(net: nn.Module, names: set[str]) -> None:
+    """Weights that are encoded already stay as they are."""
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name not in names)
+
+
+def _palette(net: nn.Module, layer: WeightedLayer) -> Palette:
+    shared, latent = parametrization(net, layer)
+    assert isinstance(shared, SharedWeights)
+    return shared.palette(latent)
