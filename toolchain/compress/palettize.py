@@ -110,6 +110,10 @@ class Palettize(Stage):
             if not getattr(self, name) >= 0:
                 raise RecipeError(f"Palettize.{name}: expected 0 or more, got {getattr(self, name)}")
 
+    @property
+    def needs_faces(self) -> bool:
+        return self.settings is not None
+
     def apply(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
