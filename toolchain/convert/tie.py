@@ -31,18 +31,16 @@ _WEIGHT_INPUT = 1  # of the operators above: input, weight, bias
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Tensor `tensor` of the .tflite holds `array.transpose(axes).reshape(shape)` of a torch array, seen first as
-    `view`; its output channels run along `channel_axis`."""
+    """Tensor `tensor` of the .tflite holds a torch array with its axes in the order `axes`; its output channels run along
+    `channel_axis`."""
 
     tensor: int
-    view: tuple[int, ...]
     axes: tuple[int, ...]
-    shape: tuple[int, ...]
     channel_axis: int
 
     def arrange(self, array: Array) -> Array:
         """A torch-shaped array in TFLite's layout."""
-        return np.ascontiguousarray(array.reshape(self.view).transpose(self.axes)).reshape(self.shape)
+        return np.ascontiguousarray(array.transpose(self.axes))
 
 
 def weight_only(model: Model, tflite: bytes) -> bytes:
@@ -123,18 +121,14 @@ def _layouts(kind: str, tensor: int, torch_shape: tuple[int, ...], shape: tuple[
     if len(torch_shape) == 4 and kind == "CONV_2D":
         outputs, inputs, height, width = torch_shape
         if shape == (outputs, height, width, inputs):
-            yield Place(tensor, torch_shape, (0, 2, 3, 1), shape, 0)
+            yield Place(tensor, (0, 2, 3, 1), 0)
     elif len(torch_shape) == 4 and kind == "DEPTHWISE_CONV_2D":
         outputs, inputs, height, width = torch_shape
         if inputs == 1 and shape == (1, height, width, outputs):
-            yield Place(tensor, torch_shape, (1, 2, 3, 0), shape, 3)
-    elif kind == "FULLY_CONNECTED":
-        outputs, inputs = torch_shape[0], int(np.prod(torch_shape[1:]))
-        if shape == (outputs, inputs):
-            # A linear layer after flatten: torch flattens [C, H, W], TFLite [H, W, C]; H = W = 1 is the plain layer.
-            for side in range(1, int(inputs**0.5) + 1):
-                if inputs % (side * side) == 0:
-                    yield Place(tensor, (outputs, inputs // (side * side), side, side), (0, 2, 3, 1), shape, 0)
+            yield Place(tensor, (1, 2, 3, 0), 3)
+    elif kind == "FULLY_CONNECTED" and shape == torch_shape:
+        # After a flatten too: the converter transposes the map back before it.
+        yield Place(tensor, (0, 1), 0)
 
 
 def _dequantized(graph_model: flatbuffer.Model) -> Iterator[tuple[str, int]]:

@@ -56,8 +56,9 @@ def test_the_net_computes_the_same_from_evener_channels(tmp_path: Path) -> None:
     with torch.no_grad():
         expected, found = uneven.net(pictures), result.net(pictures)
         assert (expected - found).norm() < ROUNDING * expected.norm()
+        # Not down to none: one s serves every map of the residual stream.
         assert spread(uneven.net, pictures) > 4
-        assert spread(result.net, pictures) < 1
+        assert spread(result.net, pictures) < 2
     assert all(torch.equal(tensor, before[name]) for name, tensor in uneven.net.state_dict().items())
 
 

@@ -56,7 +56,8 @@ def test_a_layer_that_something_else_reads_too_is_left_alone() -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             y = self.conv(x)
-            return torch.as_tensor(y + self.norm(y))
+            total: Tensor = y + self.norm(y)
+            return total
 
     net = Shared().eval()
     result = fold_batch_norms(net)
