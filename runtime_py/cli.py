@@ -1,0 +1,155 @@
+"""`python -m runtime_py`: embed, verify, detect, inspect, selftest."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from PIL import Image
+
+from runtime_py import commands
+from runtime_py.errors import PocketFaceError
+
+BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
+
+_CODES = """exit codes:
+  0  all went well (verify: the same person, or no threshold to judge by)
+  1  verify: not the same person
+  2  bad input: one line on stderr says what, and nothing was written
+  3  some photographs were skipped: a line on stderr for each says why
+  4  selftest: this machine does not compute what the bundle states
+"""
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be text
+    options = _parser().parse_args(arguments)
+    # Pillow's warning about large images; what is too large is refused with an error of our own.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    try:
+        return int(options.command(options))
+    except PocketFaceError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); nothing more can be told it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_READS
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime_py",
+        description="Embed, verify and detect faces with a .pface bundle.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    chosen = parser.add_subparsers(metavar="COMMAND", required=True)
+    _embed(chosen)
+    _verify(chosen)
+    _detect(chosen)
+    _inspect(chosen)
+    _selftest(chosen)
+    return parser
+
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _command(chosen: Subparsers, name: str, command: Command, summary: str, examples: str) -> argparse.ArgumentParser:
+    made = chosen.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"examples:\n{examples}\n\n{_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.set_defaults(command=command)
+    made.add_argument("bundle", type=Path, metavar="BUNDLE", help="a .pface bundle")
+    return made
+
+
+def _embed(chosen: Subparsers) -> None:
+    examples = """  python -m runtime_py embed face.pface holiday.jpg
+  python -m runtime_py embed face.pface photos/ --out photos.npz
+  python -m runtime_py embed face.pface aligned.tar --aligned --variant int8 --out aligned.npz"""
+    summary = "Embed the faces of images, folders and tars: arrays `names` and `embeddings`."
+    made = _command(chosen, "embed", commands.embed, summary, examples)
+    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images, folders or tars")
+    made.add_argument("--aligned", action="store_true", help="the images are aligned crops: embed them as they are")
+    made.add_argument("--out", type=Path, metavar="F.npz", help="write an .npz file (default: lines of name, tab, numbers)")
+    _model(made)
+    _json(made)
+
+
+def _verify(chosen: Subparsers) -> None:
+    examples = """  python -m runtime_py verify face.pface a.jpg b.jpg
+  python -m runtime_py verify face.pface a.jpg b.jpg --threshold 0.4
+  python -m runtime_py verify face.pface a.jpg b.jpg --fmr 0.001 --json"""
+    made = _command(chosen, "verify", commands.verify, "Say how alike the largest faces of two photographs are.", examples)
+    made.add_argument("first", type=Path, metavar="A")
+    made.add_argument("second", type=Path, metavar="B")
+    made.add_argument("--aligned", action="store_true", help="the images are aligned crops")
+    limit = made.add_mutually_exclusive_group()
+    limit.add_argument("--threshold", type=float, metavar="S", help="the same person from this similarity on, -1 to 1")
+    limit.add_argument("--fmr", type=float, metavar="RATE", help="use the threshold that the bundle states for this false match rate")
+    _model(made)
+    _json(made)
+
+
+def _detect(chosen: Subparsers) -> None:
+    examples = """  python -m runtime_py detect face.pface holiday.jpg
+  python -m runtime_py detect face.pface photos/ --draw seen/ --json"""
+    made = _command(chosen, "detect", commands.detect, "Find faces and their key points.", examples)
+    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images, folders or tars")
+    made.add_argument("--draw", type=Path, metavar="DIR", help="write each photograph with its faces marked, as PNG, to this folder")
+    _threads(made)
+    _json(made)
+
+
+def _inspect(chosen: Subparsers) -> None:
+    examples = """  python -m runtime_py inspect face.pface
+  python -m runtime_py inspect face.pface --json"""
+    made = _command(chosen, "inspect", commands.inspect, "Say what a bundle holds, after checking every byte of it.", examples)
+    _json(made)
+
+
+def _selftest(chosen: Subparsers) -> None:
+    examples = """  python -m runtime_py selftest face.pface"""
+    summary = "Run the bundle's golden vectors: photograph, key points, crop, tensor, embedding of each variant."
+    made = _command(chosen, "selftest", commands.selftest, summary, examples)
+    _threads(made)
+    _json(made)
+
+
+def _model(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--variant", metavar="V", help="the variant to run (default: the bundle's own choice)")
+    _threads(made)
+
+
+def _threads(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of one inference (default: 1)")
+
+
+def _json(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 256, got {text!r}")
+    return int(text)

@@ -1,0 +1,280 @@
+"""What each command of `python -m runtime_py` does, from its parsed options to an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from runtime_py import matching, output
+from runtime_py.bundle import Bundle
+from runtime_py.detector import Detection
+from runtime_py.embedder import Embeddings
+from runtime_py.errors import AlignmentError, EmbeddingError, ImageArrayError, ImageError, NoFaceError, PocketFaceError, SourceError
+from runtime_py.image import Pixels, read_image
+from runtime_py.interpreter import runtime
+from runtime_py.photographs import Named, check_paths, images
+from runtime_py.recognizer import Recognizer, finder
+from runtime_py.selftest import selftest as run_selftest
+
+OK, DIFFERENT, SKIPPED, FAILED = 0, 1, 3, 4
+
+_OF_ONE_IMAGE = (ImageError, NoFaceError, AlignmentError, EmbeddingError, SourceError)
+"""What is wrong with one photograph and does not keep the others from being done."""
+
+
+@dataclass(frozen=True)
+class _Skipped:
+    """A photograph that gave nothing."""
+
+    name: str
+    code: str
+    reason: str
+
+
+def embed(options: Namespace) -> int:
+    """Embeds every face of every image."""
+    check_paths(options.paths)
+    if options.out is not None and (options.out.suffix != ".npz" or options.out.is_dir()):
+        raise SourceError(f"{options.out}: expected a file name that ends in .npz")
+    recognizer = Recognizer(Bundle.open(options.bundle), options.variant, options.threads)
+    names: list[str] = []
+    rows: list[Embeddings] = []
+    skipped: list[_Skipped] = []
+    for named in images(options.paths):
+        try:
+            found = _embedded(recognizer, named, options.aligned)
+        except _OF_ONE_IMAGE as error:
+            _skip(skipped, named.name, error)
+            continue
+        for number, row in enumerate(found):
+            names.append(f"{named.name}#{number}" if len(found) > 1 else named.name)
+            rows.append(row)
+    if options.out is not None and rows:
+        _write_embeddings(options.out, recognizer, names, np.stack(rows))
+    _print_embeddings(options, recognizer, names, rows, skipped)
+    return SKIPPED if skipped else OK
+
+
+def _embedded(recognizer: Recognizer, named: Named, aligned: bool) -> Embeddings:
+    """`[faces, D]`."""
+    pixels = read_image(named.data, named.name)
+    if aligned:
+        return recognizer.embed(_crop(recognizer, pixels)[None])
+    return recognizer.embed(recognizer.faces(pixels))
+
+
+def _crop(recognizer: Recognizer, pixels: Pixels) -> Pixels:
+    contract = recognizer.embedder.contract
+    if pixels.shape[:2] != (contract.height, contract.width):
+        raise ImageArrayError(
+            f"expected an aligned crop of {contract.height} x {contract.width}, got {pixels.shape[0]} x {pixels.shape[1]}; "
+            "leave out --aligned for a photograph"
+        )
+    return pixels
+
+
+def _write_embeddings(path: Path, recognizer: Recognizer, names: list[str], embeddings: Embeddings) -> None:
+    """Arrays `names` and `embeddings`, and whose they are: embeddings of two models or variants are not to be mixed."""
+    data = io.BytesIO()
+    np.savez(
+        data,
+        names=np.array(names, dtype=np.str_),
+        embeddings=embeddings,
+        bundle_sha256=np.array(recognizer.bundle.sha256, dtype=np.str_),
+        variant=np.array(recognizer.variant.name, dtype=np.str_),
+    )
+    output.write(path, data.getvalue())
+
+
+def _print_embeddings(
+    options: Namespace, recognizer: Recognizer, names: list[str], rows: list[Embeddings], skipped: list[_Skipped]
+) -> None:
+    if options.json:
+        value: dict[str, Any] = {
+            "bundle_sha256": recognizer.bundle.sha256,
+            "variant": recognizer.variant.name,
+            "runtime": recognizer.runtime,
+            "names": names,
+            "skipped": [dataclasses.asdict(item) for item in skipped],
+        }
+        if options.out is None:
+            value["embeddings"] = [row.tolist() for row in rows]
+        _print_json(value)
+    elif options.out is not None:
+        if rows:
+            what = f"{len(rows)} embeddings of {len(rows[0])} numbers"
+            print(f"{options.out}: {what}, variant {recognizer.variant.name}, {recognizer.runtime}")
+    else:
+        for name, row in zip(names, rows, strict=True):
+            print(name, " ".join(f"{number:.6g}" for number in row.tolist()), sep="\t")
+
+
+def verify(options: Namespace) -> int:
+    """Compares the largest faces of two photographs."""
+    recognizer = Recognizer(Bundle.open(options.bundle), options.variant, options.threads)
+    threshold = _threshold(options, recognizer)
+    rows = []
+    for path in (options.first, options.second):
+        pixels = read_image(path)
+        try:
+            rows.append(recognizer.embed(_crop(recognizer, pixels) if options.aligned else recognizer.faces(pixels)[0]))
+        except _OF_ONE_IMAGE as error:
+            raise type(error)(f"{path}: {error}") from None
+    alike = float(recognizer.similarity(rows[0], rows[1]))
+    same = None if threshold is None else matching.Verification(alike, threshold).same
+    if options.json:
+        _print_json({"similarity": alike, "threshold": threshold, "same": same, "variant": recognizer.variant.name})
+    elif threshold is None:
+        print(f"similarity {alike:.4f} (no threshold: give --threshold or --fmr to judge it)")
+    else:
+        print(f"{'same' if same else 'different'}: similarity {alike:.4f}, threshold {threshold:.4f}")
+    return DIFFERENT if same is False else OK
+
+
+def _threshold(options: Namespace, recognizer: Recognizer) -> float | None:
+    """The threshold that was given, or the one that the bundle states; None where none was asked for and none is stated."""
+    if options.threshold is not None:
+        return matching.check_threshold(options.threshold)
+    if options.fmr is not None:
+        return matching.threshold_at(recognizer.variant, options.fmr)
+    return matching.threshold_at(recognizer.variant) if recognizer.variant.thresholds else None
+
+
+def detect(options: Namespace) -> int:
+    """Finds faces, and marks them in copies of the photographs."""
+    check_paths(options.paths)
+    found = finder(Bundle.open(options.bundle), options.threads)
+    results: list[dict[str, Any]] = []
+    skipped: list[_Skipped] = []
+    drawn: set[str] = set()
+    for named in images(options.paths):
+        try:
+            pixels = read_image(named.data, named.name)
+            faces = found.detector.find(pixels)
+            if not faces:
+                raise NoFaceError("expected a face, found none")
+        except _OF_ONE_IMAGE as error:
+            _skip(skipped, named.name, error)
+            continue
+        if options.draw is not None:
+            output.write(options.draw / _free_name(named.name, drawn), _marked(pixels, faces))
+        key_points = found.detector.settings.key_points
+        results.append({"name": named.name, "faces": [_face(face, key_points) for face in faces]})
+        if not options.json:
+            for number, face in enumerate(faces):
+                box = " ".join(f"{value:.1f}" for value in face.box)
+                print(f"{named.name}#{number}\tbox {box}\tscore {face.score:.3f}")
+    if options.json:
+        _print_json({"photographs": results, "skipped": [dataclasses.asdict(item) for item in skipped]})
+    return SKIPPED if skipped else OK
+
+
+def _face(face: Detection, key_points: tuple[str, ...]) -> dict[str, Any]:
+    points = {name: [round(float(value), 2) for value in point] for name, point in zip(key_points, face.key_points, strict=True)}
+    return {"box": [round(value, 2) for value in face.box], "score": round(face.score, 4), "key_points": points}
+
+
+def _marked(pixels: Pixels, faces: tuple[Detection, ...]) -> bytes:
+    """A PNG of the photograph with boxes and key points."""
+    image = Image.fromarray(pixels)
+    pen = ImageDraw.Draw(image)
+    line = max(1, round(max(image.size) / 400))
+    for face in faces:
+        pen.rectangle(face.box, outline=(0, 220, 0), width=line)
+        for x, y in face.key_points.tolist():
+            pen.ellipse((x - line, y - line, x + line, y + line), fill=(230, 30, 30))
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return data.getvalue()
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name below the folder for drawings, without what leads out of it, that no other drawing has."""
+    parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..")]
+    base = "/".join(parts) or "image"
+    free, number = f"{base}.png", 2
+    while free in taken:
+        free, number = f"{base}-{number}.png", number + 1
+    taken.add(free)
+    return free
+
+
+def inspect(options: Namespace) -> int:
+    """What a bundle holds."""
+    bundle = Bundle.open(options.bundle)
+    manifest = bundle.manifest
+    if options.json:
+        _print_json({"sha256": bundle.sha256, "manifest": _plain(manifest)})
+        return OK
+    for line in _inspected(bundle):
+        print(line)
+    return OK
+
+
+def _inspected(bundle: Bundle) -> Iterator[str]:
+    manifest, contract = bundle.manifest, bundle.manifest.preprocessing.input
+    least = ", ".join(f"{name} {version}" for name, version in manifest.target.minimum.items())
+    yield f"{manifest.name}, for {manifest.target.name} ({least}), schema {manifest.schema}"
+    yield f"sha256 {bundle.sha256}"
+    yield (
+        f"input {contract.height} x {contract.width} {contract.color}, pixel * {contract.scale:.9g} + {contract.offset:.9g}; "
+        f"embedding of {manifest.embedding.size}, {manifest.embedding.normalisation}, {manifest.embedding.metric}"
+    )
+    detector = manifest.detector
+    yield "no detector" if detector is None else f"detector {detector.name} ({detector.licence}), {detector.source}"
+    for variant in manifest.variants:
+        mark = "*" if variant.name == manifest.default_variant else " "
+        accuracy = "; ".join(f"{item.protocol} {100 * item.value:.2f} %" for item in variant.accuracy) or "accuracy not measured"
+        parity = "; ".join(f"cosine {item.min_cosine:g} on {item.runtime}" for item in variant.parity) or "parity not measured"
+        packed = " packed" if variant.packed else ""
+        yield f"{mark} {variant.name}: {variant.bytes.stored} bytes{packed} ({variant.bytes.raw} to run), {accuracy}, {parity}"
+    for licence in manifest.licences:
+        yield f"licence of {licence.covers}: {licence.spdx}; {licence.terms}"
+
+
+def selftest(options: Namespace) -> int:
+    """Runs the golden vectors."""
+    bundle = Bundle.open(options.bundle)
+    checks = run_selftest(bundle, options.threads)
+    failed = [check for check in checks if not check.passed]
+    if options.json:
+        name, version, _ = runtime()
+        _print_json({"runtime": f"{name} {version}", "passed": not failed, "checks": [dataclasses.asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            print(f"{'ok    ' if check.passed else 'FAILED'} {check.name}: {check.detail}")
+    if failed:
+        print(f"error: selftest: {len(failed)} of {len(checks)} checks failed, first {failed[0].name}: {failed[0].detail}", file=sys.stderr)
+    return FAILED if failed else OK
+
+
+def _skip(skipped: list[_Skipped], name: str, error: PocketFaceError) -> None:
+    """Says on stderr what was skipped and why, once."""
+    reason = str(error).removeprefix(f"{name}: ")
+    skipped.append(_Skipped(name, error.code, reason))
+    print(f"skipped {name}: {reason}", file=sys.stderr)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """A manifest as JSON values."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

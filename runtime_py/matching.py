@@ -1,0 +1,69 @@
+"""Compares embeddings: similarity is the cosine, and rises with likeness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime_py.errors import EmbeddingError, ThresholdError
+from runtime_py.image import describe_array
+from runtime_py.manifest import Variant
+
+DEFAULT_FMR = 0.001
+"""The false match rate whose threshold is used where none is asked for: one in a thousand pairs of different people."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether two faces are one person's: `same` where `similarity` is at least `threshold`."""
+
+    similarity: float
+    threshold: float
+
+    @property
+    def same(self) -> bool:
+        return self.similarity >= self.threshold
+
+
+def similarity(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Cosines, −1 to 1: of `[D]` with `[D]` one number `[]`, of `[N, D]` with `[M, D]` all `[N, M]`, of `[N, D]` with `[D]` `[N]`.
+
+    Error: EmbeddingError for other shapes, NaN, infinity or length zero.
+    """
+    a, b = _unit(first), _unit(second)
+    if a.shape[-1] != b.shape[-1]:
+        raise EmbeddingError(
+            f"similarity: expected embeddings of one size, got {a.shape[-1]} and {b.shape[-1]}; compare those of one model only"
+        )
+    return np.clip(np.asarray(a @ b.T), -1.0, 1.0)
+
+
+def threshold_at(variant: Variant, fmr: float = DEFAULT_FMR) -> float:
+    """The similarity at which `variant` has the false match rate `fmr`, as its manifest states. Error: ThresholdError."""
+    for threshold in variant.thresholds:
+        if threshold.fmr == fmr:
+            return threshold.similarity
+    known = ", ".join(f"{threshold.fmr:g}" for threshold in variant.thresholds) or "none"
+    raise ThresholdError(
+        f"variant {variant.name}: expected a false match rate that its manifest has a threshold for ({known}), got {fmr:g}; "
+        "give a threshold of your own"
+    )
+
+
+def check_threshold(threshold: float) -> float:
+    """`threshold` itself, where it can be a similarity. Error: ThresholdError."""
+    if not -1 <= threshold <= 1:
+        raise ThresholdError(f"threshold: expected a similarity from -1 to 1, got {threshold}")
+    return threshold
+
+
+def _unit(embeddings: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    if not isinstance(embeddings, np.ndarray) or embeddings.dtype.kind != "f" or embeddings.ndim not in (1, 2):
+        raise EmbeddingError(f"similarity: expected a float array [D] or [N, D], got {describe_array(embeddings)}")
+    values = embeddings.astype(np.float64)
+    lengths = np.sqrt((values * values).sum(axis=-1, keepdims=True))
+    if not (np.isfinite(lengths) & (lengths > 0)).all():
+        raise EmbeddingError("similarity: expected embeddings of finite length above 0, got NaN, infinity or zeros")
+    return np.asarray(values / lengths)
