@@ -45,7 +45,7 @@ def test_the_numbers_are_what_their_names_say() -> None:
         (parity([1.0], 0.2), Gate(max_abs=0.1), r"^v on a-runtime: largest difference 0\.2, the gate allows 0\.1; try "),
         (parity([0.8, 1.0]), Gate(min_cosine=0.9), r"^v on a-runtime: least cosine 0\.80000, the gate asks for 0\.90000; try "),
         (parity([0.8] * 5 + [1.0] * 95), Gate(p1_cosine=0.9), r"^v on a-runtime: first percentile of cosines 0\.80000"),
-        (parity([0.8, 1.0]), Gate(share_above=(0.9, 0.6)), r"^v on a-runtime: 50\.0% of the faces reach cosine 0\.9, the gate asks for 60\.0%"),
+        (parity([0.8, 1.0]), Gate(share_above=(0.9, 0.6)), r"50\.0% of the faces reach cosine 0\.9, the gate asks for 60\.0%"),
     ],
 )
 def test_a_gate_says_which_bound_was_missed_and_by_how_much(result: host.Parity, gate: Gate, message: str) -> None:
@@ -69,7 +69,8 @@ def test_embeddings_that_are_not_finite_are_never_let_through(value: float) -> N
 
 def test_a_torch_net_that_gives_zeros_is_refused_too() -> None:
     model = tiny_nets.folded()
-    dead = model.with_weights({name: torch.zeros_like(tensor) for name, tensor in model.net.state_dict().items() if name.startswith("linear")})
+    state = model.net.state_dict()
+    dead = model.with_weights({name: torch.zeros_like(state[name]) for name in ("linear.weight", "linear.bias")})
     with pytest.raises(GateError, match="torch: 256 of 256 embeddings"):
         host.compare(dead, tflite(), tiny_nets.images(host.LEAST_FACES))
 
