@@ -8,18 +8,26 @@ one: all pairs of the labelled images, and rank-1 identification.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from runtime_py.manifest import Accuracy
+from runtime_py.bundle import Bundle
+from runtime_py.embedder import Embedder
+from runtime_py.manifest import Accuracy, InputContract
 from toolchain.data import protocols
 from toolchain.data.faces import Faces
 from toolchain.data.protocols import FoldAccuracy, Rate
 from toolchain.errors import DataError
+from toolchain.load import load_model
+from toolchain.progress import Progress
+
+Floats = npt.NDArray[np.float32]
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 MOST_IMPOSTORS = 4_000_000
@@ -72,7 +80,7 @@ class Evaluation:
         }
 
 
-def evaluate(embeddings: npt.NDArray[np.float32], faces: Faces, pairs_file: Path | None = None) -> Evaluation:
+def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -> Evaluation:
     """Evaluates L2-normalised `embeddings` `[N, D]` of `faces`, by `pairs_file` or, without one, by their identities.
 
     Errors: DataError where a pair's image is missing, or where no identity has two images.
@@ -110,3 +118,28 @@ def evaluate(embeddings: npt.NDArray[np.float32], faces: Faces, pairs_file: Path
         protocols.equal_error_rate(scores, same),
         first,
     )
+
+
+def of_weights(path: Path, contract: InputContract | None, faces: Faces) -> Iterator[tuple[str, Floats]]:
+    """(name, embeddings `[N, D]`) of a weights file. Errors: DataError."""
+    model = load_model(path, contract)
+    _check_size(path, faces, model.input)
+    pixels = torch.from_numpy(np.ascontiguousarray(faces.images)).permute(0, 3, 1, 2)
+    yield path.stem, model.embed(pixels).numpy()
+
+
+def of_bundle(bundle: Bundle, variant: str, faces: Faces, progress: Progress) -> Iterator[tuple[str, Floats]]:
+    """(name, embeddings `[N, D]`) of a bundle's variant, or of each for `all`, by the runtime that a device has.
+
+    Errors: BundleVariantError where there is no such variant; DataError where the images are of another size.
+    """
+    _check_size(Path(bundle.source), faces, bundle.manifest.preprocessing.input)
+    for name in bundle.variants if variant == "all" else (bundle.variant(variant).name,):
+        embedder = Embedder(bundle.variant(name), bundle.manifest.preprocessing.input, bundle.model(name))
+        yield name, np.stack([embedder.embed(image) for image in progress.track(faces.images, f"embedding by {name}", len(faces))])
+
+
+def _check_size(path: Path, faces: Faces, contract: InputContract) -> None:
+    size = faces.images.shape[1:3]
+    if size != (contract.height, contract.width):
+        raise DataError(f"{path}: takes aligned faces of {contract.height} x {contract.width}, got {size[0]} x {size[1]}; align them first")

@@ -8,13 +8,13 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from runtime_py.manifest import Accuracy, Bytes, Parity
+from runtime_py.manifest import Accuracy, Bytes
 from toolchain import files
 
 NOT_MEASURED = "not measured"
@@ -22,14 +22,14 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class VariantReport:
-    """One variant. `latency_ms`: the median of single images on LiteRT with one thread on this machine."""
+    """One variant. `parity`: the exact figures on each runtime, LiteRT first (toolchain.variants.figures); its milliseconds
+    are the median of single images with one thread on this machine. `seconds`: what this build spent on it."""
 
     name: str
     bytes: Bytes
     packed: bool
-    parity: tuple[Parity, ...]
+    parity: tuple[Mapping[str, Any], ...]
     accuracy: tuple[Accuracy, ...]
-    latency_ms: float
     seconds: float
 
     def accuracy_text(self) -> str:
@@ -56,7 +56,6 @@ class BuildReport:
     seconds: Mapping[str, float]
     machine: Mapping[str, str | int]
     packages: Mapping[str, str]
-    notes: tuple[str, ...] = field(default=())
 
     def describe(self) -> dict[str, Any]:
         """As JSON values."""
@@ -70,10 +69,10 @@ class BuildReport:
                 f"{item.bytes.raw:,}",
                 f"{item.bytes.gzip:,}",
                 f"{item.bytes.stored:,}",
-                f"{item.parity[0].max_abs:.2g}" if item.parity else NOT_MEASURED,
-                f"{item.parity[0].min_cosine:.5f}" if item.parity else NOT_MEASURED,
+                f"{item.parity[0]['max_abs']:.2g}",
+                f"{item.parity[0]['min_cosine']:.5f}",
                 item.accuracy_text(),
-                f"{item.latency_ms:.2f}",
+                f"{item.parity[0]['ms']:.2f}",
             )
             for item in self.variants
         ]
@@ -113,7 +112,7 @@ def page(report: BuildReport) -> str:
     }
     details = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>" for name, value in facts.items())
     protocols = sorted({f"{row.protocol} (data {row.data_sha256[:12]})" for item in report.variants for row in item.accuracy})
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*report.notes, *protocols))
+    notes = "".join(f"<li>{html.escape(protocol)}</li>" for protocol in protocols)
     return (
         f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{html.escape(report.name)} for {html.escape(report.target)}</title>"
         "<style>body{font:16px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse;margin:1em 0}"

@@ -1,0 +1,250 @@
+"""From a recipe, or weights of one's own, to a bundle: `build`."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from runtime_py.manifest import InputContract, RecipeRecord
+from toolchain import accuracies, assemble, variants
+from toolchain.convert.route import Onnx2Tf
+from toolchain.data import synthetic
+from toolchain.data.faces import Faces
+from toolchain.errors import DataError, RecipeError
+from toolchain.kept import Kept, KeptBytes, cache_folder
+from toolchain.load import load_model
+from toolchain.model import Model
+from toolchain.pack.writer import write_bundle
+from toolchain.parity.host import LEAST_FACES
+from toolchain.progress import Progress
+from toolchain.provenance import model_card, provenance
+from toolchain.recipe import Recipe, Variant
+from toolchain.report.build_report import BuildReport, VariantReport, write_report
+from toolchain.report.machine import conversion_versions, installed_versions, machine
+from toolchain.stage import Context, Stage, describe
+from toolchain.targets import Target
+from toolchain.train import TrainSettings
+from toolchain.variants import Images, Made, Workshop
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to make and with what.
+
+    `weights`, with the `contract` of what they take, stand in place of the recipe's own. `images`: aligned faces to train
+    on, folders or tars; without any, what needs them is taken from what is kept, or left out. `steps` stands in place of the
+    number of steps of every training stage. `cache`: where results are kept. `variants` None: all of the recipe's.
+    """
+
+    recipe: Recipe
+    variants: tuple[str, ...] | None = None
+    weights: Path | None = None
+    contract: InputContract | None = None
+    images: tuple[Path, ...] = ()
+    seed: int = 0
+    steps: int | None = None
+    device: str = "cpu"
+    cache: Path = field(default_factory=cache_folder)
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        names = [variant.name for variant in self.recipe.variants]
+        for name in self.variants or ():
+            if name not in names:
+                raise RecipeError(f"{name}: recipe {self.recipe.name} has no such variant; expected some of {', '.join(names)}")
+        if self.contract is not None and self.weights is None:
+            raise RecipeError("--input states what weights of your own take; give them by --weights, or leave it out")
+        if not 0 <= self.seed < 2**53:
+            raise RecipeError(f"seed: expected 0 to 2^53 - 1, got {self.seed}")
+        if self.device.startswith("cuda") and not torch.cuda.is_available():
+            raise RecipeError(f"device: expected cpu, got {self.device}, and this machine's torch sees no such device")
+
+    @property
+    def chosen(self) -> tuple[Variant, ...]:
+        """The variants to make, in the recipe's order, with `steps` in place."""
+        chosen = [variant for variant in self.recipe.variants if self.variants is None or variant.name in self.variants]
+        return tuple(replace(variant, stages=tuple(with_steps(stage, self.steps) for stage in variant.stages)) for variant in chosen)
+
+    @property
+    def name(self) -> str:
+        return self.recipe.name if self.weights is None else self.weights.stem
+
+
+def with_steps(stage: Stage, steps: int | None) -> Stage:
+    """`stage` with its training steps replaced, where it has any: a field `steps`, or training settings whose phases are
+    stretched in proportion. None: as it is."""
+    if steps is None or not stage.trains:
+        return stage
+    changed: dict[str, Any] = {}
+    for item in fields(stage):
+        value = getattr(stage, item.name)
+        if item.name == "steps":
+            changed["steps"] = steps
+        elif isinstance(value, TrainSettings):
+            share = steps / value.steps
+            phases = tuple(replace(phase, steps=max(1, round(phase.steps * share))) for phase in value.phases)
+            changed[item.name] = replace(value, phases=phases)
+    return replace(stage, **changed)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a round of variants came to; `left_out` says why of those that were not made."""
+
+    model: Model
+    weights_sha256: str
+    made: tuple[Made, ...]
+    left_out: dict[str, str]
+    seconds: dict[str, float]
+
+
+def make_variants(order: Order) -> Batch:
+    """Makes the chosen variants. Errors: DataError where there is nothing that could be made; ConversionError, GateError."""
+    clock = Clock()
+    with clock.of("images"):
+        context = _context(order)
+    kept = Kept(order.cache / "stages")
+    with clock.of("weights"):
+        model, sha256 = _weights(order, context, kept)
+    with clock.of("parity images"):
+        images = parity_images(context, model.input)
+    workshop = Workshop(context, kept, KeptBytes(order.cache / "bytes"), Onnx2Tf(order.cache / "tflite"), images)
+    made, left_out = [], {}
+    for variant in order.chosen:
+        with clock.of(variant.name):
+            staged = workshop.staged(variant, model)
+            if isinstance(staged, Model):
+                made.append(workshop.make(variant, staged))
+                continue
+        left_out[variant.name] = f"{type(staged).__name__} needs face images; give --images FOLDER or TAR of aligned faces"
+        order.progress.say(f"{variant.name}: left out: {left_out[variant.name]}")
+    if not made:
+        raise DataError(f"{order.name}: nothing to build: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
+    return Batch(model, sha256, tuple(made), left_out, clock.seconds)
+
+
+def build(order: Order, target: Target, out: Path, recorded: Path | None = None) -> BuildReport:
+    """Builds the bundle at `out` and its report beside it, each whole or not at all.
+
+    `recorded`: accuracies that were measured on variants of the same bytes, beside those that come with the package.
+    Errors: as `make_variants`; GateError where a variant missed its gate; nothing is written then.
+    """
+    known = dict(accuracies.read_accuracies(accuracies.SHIPPED)) if accuracies.SHIPPED.exists() else {}
+    if recorded is not None:
+        known.update(accuracies.read_accuracies(recorded))
+    weights = order.weights or order.recipe.weights
+    stated = assemble.Stated(known, provenance(weights), model_card(weights))
+    batch = make_variants(order)
+    variants.judge(batch.made)
+    clock = Clock(batch.seconds)
+    with clock.of("assembling"):
+        default = _default(order, batch)
+        parts = assemble.assemble(_record(order, batch), order.name, target, default, batch.made, stated)
+    with clock.of("writing"):
+        write_bundle(out, parts.values, parts.blobs)
+    report = _report(order, target, default, batch, parts, out)
+    write_report(out.with_suffix(".report"), report)
+    return report
+
+
+def _default(order: Order, batch: Batch) -> str:
+    """The recipe's default variant, or the first that was made where that one was not."""
+    names = [item.variant.name for item in batch.made]
+    return order.recipe.default_variant if order.recipe.default_variant in names else names[0]
+
+
+def _record(order: Order, batch: Batch) -> RecipeRecord:
+    """How the model came to be, as the manifest states it. Where weights were brought in, the recipe's own backbone and
+    training had no part in it."""
+    recipe = order.recipe if order.weights is None else replace(order.recipe, backbone=None, train=(), weights=None)
+    description = describe(replace(recipe, variants=tuple(item.variant for item in batch.made)))
+    return RecipeRecord(order.recipe.name, order.seed, batch.weights_sha256, conversion_versions(), description)
+
+
+def _report(order: Order, target: Target, default: str, batch: Batch, parts: assemble.Parts, out: Path) -> BuildReport:
+    rows = []
+    for item, section in zip(batch.made, parts.variants, strict=True):
+        parity = tuple(variants.figures(result) for result in item.parity)
+        seconds = batch.seconds[section.name]
+        rows.append(VariantReport(section.name, section.bytes, section.packed, parity, section.accuracy, seconds))
+    data = out.read_bytes()
+    return BuildReport(
+        bundle=out.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        name=order.name,
+        target=target.name,
+        default_variant=default,
+        variants=tuple(rows),
+        left_out=batch.left_out,
+        seconds=batch.seconds,
+        machine=machine(),
+        packages=installed_versions(),
+    )
+
+
+def train(order: Order) -> Model:
+    """The model that the recipe's training stages make of a freshly built backbone. Errors: RecipeError where the recipe
+    trains nothing; DataError for the images."""
+    return _trained(order, _context(order), Kept(order.cache / "stages"))
+
+
+def _context(order: Order) -> Context:
+    faces = aside = None
+    if order.images:
+        faces, aside = Faces.read(order.images, order.cache / "faces", order.progress).split_aside()
+        aside = aside if len(aside) else None
+    return Context(order.cache / "work", order.cache / "shared", faces, aside, order.device, order.seed, order.progress)
+
+
+def _weights(order: Order, context: Context, kept: Kept) -> tuple[Model, str]:
+    """(model, sha256 of the file that its weights are from, or of the trained model itself)."""
+    path = order.weights or order.recipe.weights
+    if path is None:
+        model = _trained(order, context, kept)
+        return model, model.fingerprint()
+    model = load_model(path, order.contract)
+    return model, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _trained(order: Order, context: Context, kept: Kept) -> Model:
+    backbone = order.recipe.backbone
+    if backbone is None or not order.recipe.train:
+        raise RecipeError(f"{order.recipe.name}: this recipe trains nothing; give --weights, or a recipe with a backbone and stages")
+    with torch.random.fork_rng():
+        torch.manual_seed(order.seed)
+        model = Model(backbone.build().eval(), backbone.input)
+    for stage in order.recipe.train:
+        model = kept.apply(with_steps(stage, order.steps), model, context)
+    return model
+
+
+def parity_images(context: Context, contract: InputContract) -> Images:
+    """The faces that parity is measured on, uint8 `[256, H, W, 3]`: evenly spaced ones of the images kept aside, or of the
+    others, and drawn ones where the images are too few."""
+    for faces in (context.aside, context.faces):
+        if faces is not None and len(faces) >= LEAST_FACES:
+            return np.ascontiguousarray(faces.images[np.linspace(0, len(faces) - 1, LEAST_FACES).astype(np.int64)])
+    return synthetic.faces(LEAST_FACES // 4, 4, contract.height, contract.width).images
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds by step."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def of(self, step: str) -> Iterator[None]:
+        """Adds what the block takes to `step`."""
+        started = time.monotonic()
+        yield
+        self.seconds[step] = self.seconds.get(step, 0.0) + time.monotonic() - started

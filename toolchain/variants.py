@@ -1,0 +1,155 @@
+"""One variant at a time: its stages, its .tflite, what the bundle stores of it, and its parity. All of it is kept by content,
+so that a second build does only what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import toolchain
+from toolchain.convert.route import Onnx2Tf
+from toolchain.convert.tie import tie
+from toolchain.kept import Kept, KeptBytes, key_of
+from toolchain.model import Model
+from toolchain.pack.packed import pack
+from toolchain.parity import host
+from toolchain.recipe import Variant
+from toolchain.report.machine import conversion_versions, machine
+from toolchain.stage import Context, Stage, describe
+
+_MAKERS = ("convert", "compress", "pack", "parity")
+Images = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A finished variant: the model after its stages, the .tflite that runs, what the bundle stores, and its agreement with
+    torch on each runtime."""
+
+    variant: Variant
+    model: Model
+    tflite: bytes
+    stored: bytes
+    parity: tuple[host.Parity | host.NotRun, ...]
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.tflite).hexdigest()
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes variants. `images` uint8 `[N, H, W, 3]`: the faces that parity is measured on."""
+
+    context: Context
+    kept: Kept
+    files: KeptBytes
+    converter: Onnx2Tf
+    images: Images
+
+    def staged(self, variant: Variant, model: Model) -> Model | Stage:
+        """`model` after the variant's stages; or the first stage that has neither images to train on nor a kept result."""
+        for stage in variant.stages:
+            if stage.needs_faces and self.context.faces is None and self.kept.find(stage, model, self.context) is None:
+                return stage
+            model = self.kept.apply(stage, model, self.context)
+        return model
+
+    def make(self, variant: Variant, model: Model) -> Made:
+        """Converts `model`, which has gone through the variant's stages, packs it where the variant is packed, and compares
+        it with torch.
+
+        Errors: ConversionError; GateError where LiteRT cannot run the result whole. The variant's own gate is not judged here.
+        """
+        tflite = self.convert(variant, model)
+        stored = self.packed(model, tflite) if variant.packed else tflite
+        return Made(variant, model, tflite, stored, self.compared(variant, model, tflite))
+
+    def convert(self, variant: Variant, model: Model) -> bytes:
+        """The .tflite of `model`."""
+        settings = {name: value for name, value in describe(variant).items() if name not in ("stages", "gate")}
+        key = key_of(made="tflite", variant=settings, model=model.fingerprint(), versions=conversion_versions(), source=_source())
+
+        def convert() -> bytes:
+            self._say(variant, "converting")
+            return variant.convert(model, self.converter, self.context)
+
+        return self.files.get(key, convert)
+
+    def packed(self, model: Model, tflite: bytes) -> bytes:
+        """The packed form of `tflite`."""
+        key = key_of(made="packed", tflite=hashlib.sha256(tflite).hexdigest(), model=model.fingerprint(), source=_source())
+        return self.files.get(key, lambda: pack(tflite, tie(model, tflite)))
+
+    def compared(self, variant: Variant, model: Model, tflite: bytes) -> tuple[host.Parity | host.NotRun, ...]:
+        """Agreement with torch on each runtime of this machine."""
+        key = key_of(
+            made="parity",
+            tflite=hashlib.sha256(tflite).hexdigest(),
+            model=model.fingerprint(),
+            images=hashlib.sha256(np.ascontiguousarray(self.images).tobytes()).hexdigest(),
+            runtimes={runtime.name: runtime.version() for runtime in host.RUNTIMES},
+            machine=machine(),
+            source=_source(),
+        )
+
+        def compare() -> bytes:
+            self._say(variant, "comparing with torch")
+            host.check_runs_everywhere(variant.name, tflite)
+            return json.dumps([_plain(result) for result in host.compare(model, tflite, self.images)]).encode()
+
+        return tuple(_result(item) for item in json.loads(self.files.get(key, compare)))
+
+    def _say(self, variant: Variant, what: str) -> None:
+        self.context.progress.say(f"{variant.name}: {what}")
+
+
+def figures(result: host.Parity | host.NotRun) -> dict[str, Any]:
+    """A comparison's figures as JSON values."""
+    if isinstance(result, host.NotRun):
+        return asdict(result)
+    return {
+        "runtime": result.runtime,
+        "version": result.version,
+        "faces": result.faces,
+        "max_abs": result.max_abs,
+        "min_cosine": result.min_cosine,
+        "p1_cosine": result.p1_cosine,
+        "ms": result.milliseconds,
+    }
+
+
+def judge(made: Iterable[Made]) -> None:
+    """Raises GateError for the first variant that missed its recipe's gate."""
+    for item in made:
+        host.check(item.variant.name, item.parity, item.variant.gate)
+
+
+def _plain(result: host.Parity | host.NotRun) -> dict[str, Any]:
+    values = asdict(result)
+    if isinstance(result, host.Parity):
+        values["cosines"] = result.cosines.tolist()
+    return values
+
+
+def _result(values: dict[str, Any]) -> host.Parity | host.NotRun:
+    if "reason" in values:
+        return host.NotRun(**values)
+    return host.Parity(**{**values, "cosines": np.array(values["cosines"], np.float64)})
+
+
+def _source() -> str:
+    """sha256 over the source files that make a conversion: a change of any makes every kept conversion anew."""
+    root = Path(toolchain.__file__).parent
+    digest = hashlib.sha256((root.parent / "runtime_py" / "packed.py").read_bytes())
+    for folder in _MAKERS:
+        for path in sorted((root / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
