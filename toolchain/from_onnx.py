@@ -67,10 +67,17 @@ def _check_input(name: str, model: onnx.ModelProto, contract: InputContract) -> 
 
 
 def _constants_as_initializers(model: onnx.ModelProto) -> None:
-    """Constant nodes become initializers: onnx2torch makes plain layers only of weights that are initializers."""
+    """Constant nodes and renamed initializers become initializers: onnx2torch makes plain layers only of such weights."""
     constants = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
     for node in constants:
         model.graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(node.attribute[0].t), node.output[0]))
+        model.graph.node.remove(node)
+    # torch's exporter stores equal tensors once and names the others by Identity nodes.
+    held = {item.name: item for item in model.graph.initializer}
+    for node in [node for node in model.graph.node if node.op_type == "Identity" and node.input[0] in held]:
+        copied = model.graph.initializer.add()
+        copied.CopyFrom(held[node.input[0]])
+        copied.name = node.output[0]
         model.graph.node.remove(node)
 
 

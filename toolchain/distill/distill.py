@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from runtime_py.bundle import InputContract
 from toolchain import files
@@ -56,7 +57,10 @@ class LiveTeachers(nn.Module):
         if self.contract.color == "bgr":
             pixels = pixels.flip(1)
         self._nets = [teacher.to(images.device) for teacher in self._nets]
-        seen = [embed_both_flips(teacher, contract, pixels) for teacher, contract in zip(self._nets, self.contracts, strict=True)]
+        seen = []
+        for teacher, contract in zip(self._nets, self.contracts, strict=True):
+            sized = functional.interpolate(pixels, size=(contract.height, contract.width), mode="bilinear", align_corners=False)
+            seen.append(embed_both_flips(teacher, contract, sized))
         return feature_consistency(net(images), concatenate(seen) @ self.directions)
 
 
