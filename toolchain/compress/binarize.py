@@ -104,7 +104,7 @@ class Binarize(Stage):
 
     trains: ClassVar[bool] = True
 
-    settings: TrainSettings = TrainSettings(phases=(Phase(4000, learning_rate=3e-3),), batch=32, weight_decay=0.0)
+    settings: TrainSettings = TrainSettings(phases=(Phase(7000, learning_rate=2e-2),), batch=16, weight_decay=0.0)
     """How to fine-tune, by self-distillation."""
     depthwise: bool = True
     """Binarize depthwise convolutions too; False leaves them floats."""
