@@ -1,0 +1,164 @@
+"""Feature consistency from one or several teachers: the mathematics by hand, the cache by content, the stage end to end."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from runtime_py.bundle import InputContract
+from toolchain.backbones import MobileFaceNet
+from toolchain.data.augment import Augment
+from toolchain.data.faces import Faces
+from toolchain.distill import Distill, Inherit, Teacher, feature_consistency
+from toolchain.distill.inherit import eliminate
+from toolchain.distill.teachers import concatenate, embed_both_flips, kept_embeddings, principal_directions, targets
+from toolchain.errors import DataError, RecipeError
+from toolchain.model import Model
+from toolchain.progress import Progress
+from toolchain.stage import Context
+from toolchain.train import Phase, TrainSettings
+
+CONTRACT = InputContract.parse("rgb,-1..1")
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    random = np.random.default_rng(3)
+    smooth = random.integers(0, 255, (48, 7, 7, 3)).repeat(16, 1).repeat(16, 2)
+    return Faces(smooth.astype(np.uint8), tuple(f"p{row}/0.png" for row in range(48)))
+
+
+def exported(net: nn.Module, path: Path) -> Teacher:
+    """The net as an ONNX teacher."""
+    net.eval()
+    image = torch.zeros(1, 3, 112, 112)
+    torch.onnx.export(net, (image,), str(path), opset_version=17, dynamo=False, dynamic_axes={"input": [0]}, input_names=["input"])
+    return Teacher(path, CONTRACT)
+
+
+def settled(net: nn.Module, seed: int) -> nn.Module:
+    """Batch norm statistics of real inputs, as a trained net has them."""
+    generator = torch.Generator().manual_seed(seed)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        for _ in range(3):
+            net.train()(torch.rand(8, 3, 112, 112, generator=generator) * 2 - 1)
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Teacher, Teacher]:
+    folder = tmp_path_factory.mktemp("teachers")
+    made = []
+    for seed, dim in ((0, 12), (1, 20)):
+        torch.manual_seed(seed)
+        made.append(exported(settled(MobileFaceNet(width=0.125, embedding_size=dim).build(), seed), folder / f"{seed}.onnx"))
+    return made[0], made[1]
+
+
+def test_loss_is_one_minus_the_cosine_whatever_the_lengths() -> None:
+    student, teacher = torch.tensor([[3.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0, 1.0], [0.0, 9.0]])
+    # cosines 1/sqrt(2) and 1
+    assert float(feature_consistency(student, teacher)) == pytest.approx((1 - 0.5**0.5) / 2, abs=1e-6)
+
+
+def test_the_cosine_of_concatenated_teachers_is_the_mean_of_theirs() -> None:
+    torch.manual_seed(0)
+    parts = [nn.functional.normalize(torch.randn(2, dim)) for dim in (3, 5)]
+    joined = concatenate(parts)
+    assert float(joined[0] @ joined[1]) == pytest.approx(float(sum(p[0] @ p[1] for p in parts)) / 2, abs=1e-6)
+
+
+def test_principal_directions_keep_more_energy_than_any_axes() -> None:
+    torch.manual_seed(0)
+    data = torch.randn(200, 5) @ torch.randn(5, 5)
+    directions = principal_directions(data, 2)
+    assert torch.allclose(directions.T @ directions, torch.eye(2), atol=1e-6)
+    kept = float((data @ directions).square().sum())
+    assert kept >= max(float(data[:, list(axes)].square().sum()) for axes in itertools.combinations(range(5), 2))
+    assert kept == pytest.approx(float(torch.linalg.svdvals(data)[:2].square().sum()), rel=1e-5)
+
+
+def test_both_flips_give_the_same_embedding(teachers: tuple[Teacher, Teacher], faces: Faces) -> None:
+    net = teachers[0].net()
+    images = torch.from_numpy(faces.images[:4]).permute(0, 3, 1, 2).float()
+    # the two sums add the same numbers in another order: float32 rounding of unit vectors
+    assert torch.allclose(embed_both_flips(net, CONTRACT, images), embed_both_flips(net, CONTRACT, images.flip(3)), atol=1e-6)
+
+
+def test_embeddings_are_kept_by_content(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
+    context = Context(tmp_path, progress=Progress(quiet=True))
+    first = kept_embeddings(teachers[0], faces, context)
+    (stored,) = (tmp_path / "teachers").glob("*.npy")
+    stamp = stored.stat().st_mtime_ns
+    assert np.array_equal(kept_embeddings(teachers[0], faces, context), first) and stored.stat().st_mtime_ns == stamp
+    kept_embeddings(teachers[0], faces.subset(range(10)), context)
+    kept_embeddings(teachers[1], faces, context)
+    assert len(list((tmp_path / "teachers").glob("*.npy"))) == 3
+
+
+def test_a_missing_teacher_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="POCKETFACE_DATA"):
+        Teacher(Path("weights/none.onnx"), CONTRACT).read()
+
+
+@pytest.mark.parametrize(("live", "views"), [(False, 0), (False, 1), (True, 0)], ids=["cached", "fixed views", "live"])
+def test_a_student_comes_nearer_to_its_teachers(
+    teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path, live: bool, views: int
+) -> None:
+    torch.manual_seed(5)
+    backbone = MobileFaceNet(width=0.125, embedding_size=16)
+    model = Model(backbone.build(), backbone.input)
+    context = Context(tmp_path, faces=faces, aside=faces.subset(range(8)), progress=Progress(quiet=True))
+    settings = TrainSettings(phases=(Phase(24, 64, 3e-3),), batch=16, augment=Augment(rotation_degrees=0, erase=0), validate_every=24)
+    stage = Distill(teachers, settings, views=views, live=live, mixup=0.2 if live else 0.0)
+    before = model.fingerprint()
+    result = stage.apply(model, context)
+    wanted = targets(teachers, faces, 16, context).embeddings
+    images = torch.from_numpy(faces.images).permute(0, 3, 1, 2)
+    near = [float((item.embed(images) * wanted).sum(1).mean()) for item in (model, result)]
+    assert near[1] > near[0] + 0.1
+    assert model.fingerprint() == before
+    assert '"aside_cosine"' in (tmp_path / "distill.jsonl").read_text()
+
+
+def test_elimination_finds_the_best_subset_of_a_small_problem() -> None:
+    """Against every subset: 6 regressors of which 3 make the targets."""
+    torch.manual_seed(2)
+    a = torch.randn(100, 6, dtype=torch.float64)
+    y = a[:, [1, 2, 5]] @ torch.randn(3, 2, dtype=torch.float64) + 0.01 * torch.randn(100, 2, dtype=torch.float64)
+
+    def error(rows: list[int]) -> float:
+        return float((a[:, rows] @ torch.linalg.lstsq(a[:, rows], y).solution - y).square().sum())
+
+    best = min((list(rows) for rows in itertools.combinations(range(6), 3)), key=error)
+    rows, fit = eliminate(a.T @ a, a.T @ y, 3, 0.0)
+    assert rows.tolist() == best
+    assert torch.allclose(fit.double(), torch.linalg.lstsq(a[:, best], y).solution, atol=1e-6)
+
+
+def test_a_narrow_net_inherits_more_than_it_has_at_random(faces: Faces, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    wide = exported(settled(MobileFaceNet(width=0.25, embedding_size=16).build(), 0), tmp_path / "wide.onnx")
+    backbone = MobileFaceNet(width=0.125, embedding_size=16)
+    model = Model(backbone.build(), backbone.input)
+    context = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
+    result = Inherit(wide, (wide,), faces=40).apply(model, context)
+    wanted = targets((wide,), faces, 16, context).embeddings
+    images = torch.from_numpy(faces.images).permute(0, 3, 1, 2)
+    near = [float((item.embed(images) * wanted).sum(1).mean()) for item in (model, result)]
+    assert near[1] > near[0] + 0.2
+    with pytest.raises(RecipeError, match="Inherit"):
+        relu = MobileFaceNet(width=0.125, embedding_size=16, activation="relu")
+        Inherit(wide, (wide,)).apply(Model(relu.build(), relu.input), context)
+
+
+@pytest.mark.parametrize("bad", [{"teachers": ()}, {"live": True, "views": 2}, {"mixup": 0.5}])
+def test_settings_that_make_no_sense_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match="Distill"):
+        Distill(**{"teachers": (Teacher(Path("t.onnx"), CONTRACT),), "settings": TrainSettings(phases=(Phase(1),)), **bad})  # type: ignore[arg-type]
