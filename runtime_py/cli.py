@@ -35,10 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be text
     options = _parser().parse_args(arguments)
-    # Pillow's warning about large images; what is too large is refused with an error of our own.
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     try:
-        return int(options.command(options))
+        with warnings.catch_warnings():
+            # Pillow's, about large images and damaged EXIF; what cannot be used is refused with an error of our own.
+            warnings.filterwarnings("ignore", module="PIL")
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return int(options.command(options))
     except PocketFaceError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,12 +43,33 @@ class _Skipped:
     reason: str
 
 
+@contextmanager
+def _quiet_runtime() -> Iterator[None]:
+    """Keeps the TFLite runtime, which writes a line to stderr when a model is loaded and cannot be told not to, from mixing it
+    with ours. Its errors come as exceptions too, so none is lost."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _recognizer(options: Namespace) -> Recognizer:
+    bundle = Bundle.open(options.bundle)
+    with _quiet_runtime():
+        return Recognizer(bundle, options.variant, options.threads)
+
+
 def embed(options: Namespace) -> int:
     """Embeds every face of every image."""
     check_paths(options.paths)
     if options.out is not None and (options.out.suffix != ".npz" or options.out.is_dir()):
         raise SourceError(f"{options.out}: expected a file name that ends in .npz")
-    recognizer = Recognizer(Bundle.open(options.bundle), options.variant, options.threads)
+    recognizer = _recognizer(options)
     names: list[str] = []
     rows: list[Embeddings] = []
     skipped: list[_Skipped] = []
@@ -121,7 +144,7 @@ def _print_embeddings(
 
 def verify(options: Namespace) -> int:
     """Compares the largest faces of two photographs."""
-    recognizer = Recognizer(Bundle.open(options.bundle), options.variant, options.threads)
+    recognizer = _recognizer(options)
     threshold = _threshold(options, recognizer)
     rows = []
     for path in (options.first, options.second):
@@ -153,7 +176,9 @@ def _threshold(options: Namespace, recognizer: Recognizer) -> float | None:
 def detect(options: Namespace) -> int:
     """Finds faces, and marks them in copies of the photographs."""
     check_paths(options.paths)
-    found = finder(Bundle.open(options.bundle), options.threads)
+    bundle = Bundle.open(options.bundle)
+    with _quiet_runtime():
+        found = finder(bundle, options.threads)
     results: list[dict[str, Any]] = []
     skipped: list[_Skipped] = []
     drawn: set[str] = set()
@@ -190,7 +215,7 @@ def _marked(pixels: Pixels, faces: tuple[Detection, ...]) -> bytes:
     pen = ImageDraw.Draw(image)
     line = max(1, round(max(image.size) / 400))
     for face in faces:
-        pen.rectangle(face.box, outline=(0, 220, 0), width=line)
+        pen.rectangle([round(value) for value in face.box], outline=(0, 220, 0), width=line)
         for x, y in face.key_points.tolist():
             pen.ellipse((x - line, y - line, x + line, y + line), fill=(230, 30, 30))
     data = io.BytesIO()
@@ -212,9 +237,8 @@ def _free_name(name: str, taken: set[str]) -> str:
 def inspect(options: Namespace) -> int:
     """What a bundle holds."""
     bundle = Bundle.open(options.bundle)
-    manifest = bundle.manifest
     if options.json:
-        _print_json({"sha256": bundle.sha256, "manifest": _plain(manifest)})
+        _print_json({"sha256": bundle.sha256, "manifest": json.loads(bundle.manifest_text())})
         return OK
     for line in _inspected(bundle):
         print(line)
@@ -245,7 +269,8 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
 def selftest(options: Namespace) -> int:
     """Runs the golden vectors."""
     bundle = Bundle.open(options.bundle)
-    checks = run_selftest(bundle, options.threads)
+    with _quiet_runtime():
+        checks = run_selftest(bundle, options.threads)
     failed = [check for check in checks if not check.passed]
     if options.json:
         name, version, _ = runtime()
@@ -267,14 +292,3 @@ def _skip(skipped: list[_Skipped], name: str, error: PocketFaceError) -> None:
 
 def _print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    """A manifest as JSON values."""
-    if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

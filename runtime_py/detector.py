@@ -112,7 +112,7 @@ def decode(boxes: Floats, logits: Floats, centres: Floats, settings: manifest.De
     scores = 1 / (1 + np.exp(-np.clip(logits, -limit, limit)))
     kept = np.flatnonzero(scores >= settings.min_score)
     kept = kept[np.argsort(-scores[kept], kind="stable")]
-    values = boxes[kept].reshape(len(kept), -1, 2)
+    values = boxes[kept].reshape(len(kept), boxes.shape[1] // 2, 2)
     centre, half = values[:, 0] + centres[kept], values[:, 1] / 2
     key_points = values[:, 2:] + centres[kept][:, None]
     return np.concatenate([(centre - half)[:, None], (centre + half)[:, None], key_points], axis=1), scores[kept]

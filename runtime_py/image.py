@@ -32,8 +32,9 @@ Pixels = npt.NDArray[np.uint8]
 MAX_BYTES = 2**28
 MAX_PIXELS = 2**27
 """134 million: more than the largest phone cameras give (108 million), and 400 MB as RGB."""
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""Pillow's names of what is read. No format that runs another program (EPS) or that Pillow alone knows is among them."""
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""Pillow's names of what is read. JPEG covers MPO, which phones write with a second picture in it. No format that runs another
+program (EPS) is among them."""
 
 _ORIENTATION = 0x0112
 _UPRIGHT = {

@@ -245,8 +245,8 @@ class Detector:
 @dataclass(frozen=True)
 class GoldenFace:
     """A face that the detector must find in a golden image: `box` (left, top, right, bottom) and the key points (x, y) in
-    the detector's order, in pixels of the image; the aligned crop as PNG; sha256 of the float32 little-endian NHWC input
-    tensor that the crop becomes."""
+    the detector's order, in pixels of the image; the crop aligned on these key points as PNG; sha256 of the float32
+    little-endian NHWC input tensor that the crop becomes."""
 
     box: tuple[float, float, float, float]
     score: Share

@@ -50,6 +50,27 @@ def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int | No
     return flatbuffer.plain(flatbuffer.write(model))
 
 
+def with_int8_ends(tflite: bytes, taken: tuple[float, int], given: tuple[float, int]) -> bytes:
+    """The same model with an int8 input and output of (scale, zero point) `taken` and `given`: what it computes stays float."""
+    model = flatbuffer.read(tflite)
+    graph = model.subgraphs[0]
+    first, last = int(graph.inputs[0]), int(graph.outputs[0])
+    body = list(graph.operators)
+    graph.operators.clear()
+    ends = []
+    for at, (scale, zero_point) in ((first, taken), (last, given)):
+        end = _tensor(model, "end", graph.tensors[at].shape.tolist(), schema.TensorType.INT8, 0)
+        quantization = schema.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = np.array([scale], np.float32), np.array([zero_point], np.int64)
+        graph.tensors[end].quantization = quantization
+        ends.append(end)
+    _operator(model, "DEQUANTIZE", 2, [ends[0]], first)
+    graph.operators += body
+    _operator(model, "QUANTIZE", 1, [last], ends[1])
+    graph.inputs, graph.outputs = np.array(ends[:1], np.int32), np.array(ends[1:], np.int32)
+    return flatbuffer.plain(flatbuffer.write(model))
+
+
 def _tensor(model: flatbuffer.Model, name: str, shape: list[int], kind: int, buffer: int) -> int:
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type, tensor.buffer = name, np.array(shape, np.int32), kind, buffer

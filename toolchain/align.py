@@ -98,7 +98,7 @@ def align_photographs(paths: Sequence[Path], out: Path, aligner: Aligner, progre
     shown = progress or Progress(quiet=True)
     try:
         check_paths(paths)
-        _claim(out, aligner)
+        _check_out(out, aligner)
         run = _Run(out, aligner)
         for named in shown.track(_all(paths), "aligning"):
             run.add(named)
@@ -114,8 +114,8 @@ def _all(paths: Sequence[Path]) -> Iterator[Named]:
             yield Named(path.name, named.content) if path.is_file() and named.name == str(path) else named
 
 
-def _claim(out: Path, aligner: Aligner) -> None:
-    """Marks `out` as holding crops of these settings. Error: DataError where it holds something else."""
+def _check_out(out: Path, aligner: Aligner) -> None:
+    """Error: DataError where `out` holds something else than crops of these settings."""
     mark = out / SETTINGS_FILE
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: expected a folder or a free name, got a file; give another place")
@@ -124,8 +124,6 @@ def _claim(out: Path, aligner: Aligner) -> None:
             raise DataError(f"{out}: holds faces that were aligned by other settings; give another folder, or remove it first")
     elif out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: expected an empty folder or one of an earlier run, got one with other files; give another folder")
-    else:
-        files.write(mark, _mark(aligner))
 
 
 def _mark(aligner: Aligner) -> str:
@@ -141,9 +139,13 @@ class _Run:
         self._out = out
         self._aligner = aligner
         self._taken: set[str] = set()
+        self._claims = not (out / SETTINGS_FILE).exists()  # with the first photograph: where there is none, nothing is made
 
     def add(self, named: Named) -> None:
         """Aligns one photograph, or finds its crop of an earlier run, or lists why it gave none."""
+        if self._claims:
+            files.write(self._out / SETTINGS_FILE, _mark(self._aligner))
+            self._claims = False
         target = self._target(named.name)
         if target is None:
             self.left_out.append(LeftOut(named.name, "source", "its name leads out of the folder; rename it"))

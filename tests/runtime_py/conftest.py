@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.face_bundle import write_face_bundle
 from tests.tiny_tflite import tiny_tflite
 from toolchain.pack.packed import pack
 from toolchain.pack.writer import write_bundle
@@ -127,3 +128,11 @@ def bundle_path(tmp_path: Path, manifest: dict[str, Any], blobs: dict[str, bytes
 @pytest.fixture()
 def bundle_bytes(bundle_path: Path) -> bytes:
     return bundle_path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for faces, with the real detector: variants float, int8, packed."""
+    path = tmp_path_factory.mktemp("bundles") / "faces.pface"
+    write_face_bundle(path)
+    return path
