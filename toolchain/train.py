@@ -158,6 +158,10 @@ def fit(
         module.train()
         if (step + 1) % settings.checkpoint_every == 0 or last:
             _save(kept, task, optimizers, step + 1)
+    fabric.barrier()
+    if not fabric.is_global_zero:
+        # Batch norm statistics are each process's own: all go on with those that were kept.
+        _restore(kept, task, optimizers)
     net.eval()
 
 

@@ -1,0 +1,58 @@
+"""The default model: a half-width MobileFaceNet for phones, distilled from two strong embedders without any labels.
+
+`toolchain train default --images faces-celeba.tar faces-fiw.tar faces-unlabelled-0.tar.xz faces-unlabelled-1.tar.xz` makes the
+weights anew (POCKETFACE_DATA names the folder that holds `weights/` with the teachers); its result comes with the package.
+"""
+
+from pathlib import Path
+
+import toolchain
+from runtime_py.manifest import InputContract
+from toolchain.backbones import MobileFaceNet
+from toolchain.compress.calibrate import Calibrate
+from toolchain.compress.equalize import Equalize
+from toolchain.compress.fold_batch_norm import FoldBatchNorm
+from toolchain.compress.palettize import Palettize
+from toolchain.convert.clustered import Clustered
+from toolchain.convert.fp16 import Fp16
+from toolchain.convert.fp32 import Fp32
+from toolchain.convert.int8 import Int8
+from toolchain.convert.int8_dynamic import Int8Dynamic
+from toolchain.data.augment import Augment
+from toolchain.distill import Distill, Inherit, Teacher
+from toolchain.recipe import Recipe
+from toolchain.train import Phase, TrainSettings
+
+RAW_PIXELS = InputContract.parse("rgb,0..255")
+Y1 = Teacher(Path("weights/teacher_y1.onnx"), RAW_PIXELS)
+OMZ0095 = Teacher(Path("weights/teacher_omz0095.onnx"), RAW_PIXELS)
+
+LIGHT = Augment(rotation_degrees=5, scale=0.06, shift=0.03, brightness=0.1, contrast=0.15, saturation=0.2, low_resolution=0.1, erase=0)
+CONSTANT_THEN_FALLING = TrainSettings(
+    phases=(
+        # A constant rate can be stopped at any time for the phase in which it falls, and gone on with from before it.
+        Phase(3500, learning_rate=2e-3, warmup=0.01, final=1.0),
+        Phase(2500, learning_rate=2e-3, warmup=0.0004, final=0.01),
+    ),
+    batch=64,
+    augment=LIGHT,
+)
+CODEBOOKS = TrainSettings((Phase(2000, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT)
+
+RECIPE = Recipe(
+    name="default",
+    summary="Half-width MobileFaceNet, 256-d, distilled from two embedders",
+    variants=(
+        Fp32(),
+        Fp16(),
+        Int8Dynamic(),
+        Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate()), float_front=2),
+        Clustered(stages=(FoldBatchNorm(), Palettize(CODEBOOKS))),
+    ),
+    default_variant="int8",
+    # PReLU, since the wide teacher that the net starts from has it: with slopes from -1.5 to 2, ReLU in its place keeps much
+    # less of what is inherited (aside cosine 0.19 against 0.28 at the start).
+    backbone=MobileFaceNet(embedding_size=256, width=0.5, activation="prelu"),
+    weights=Path(toolchain.__file__).parent / "weights" / "default.safetensors",
+    train=(Inherit(Y1, (Y1, OMZ0095)), Distill((Y1, OMZ0095), CONSTANT_THEN_FALLING)),
+)
