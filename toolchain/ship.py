@@ -18,10 +18,10 @@ def ship(images: list[Path], variants: list[str], cache: Path) -> list[Path]:
     """Makes or finds the results of every training stage of `variants` (none: all) and writes them to the package's folder;
     returns the files."""
     assert RECIPE.weights is not None  # the default recipe names its weights
-    training, aside = Faces.read(images, cache, Progress()).split_aside()
-    context = Context(cache / "work", cache=cache, faces=training, aside=aside)
+    training, aside = Faces.read(images, cache / "faces", Progress()).split_aside()
+    context = Context(cache / "work", cache / "shared", training, aside)
     # Looks past what the package holds already: it is about to be replaced.
-    kept = Kept(cache / "kept", shipped=cache / "none")
+    kept = Kept(cache / "stages", shipped=cache / "none")
     written = []
     for variant in RECIPE.variants:
         model = load_model(RECIPE.weights)
