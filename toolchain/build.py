@@ -19,7 +19,7 @@ from toolchain.convert.route import Onnx2Tf
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError, RecipeError
-from toolchain.kept import Kept, KeptBytes, cache_folder
+from toolchain.kept import Kept, KeptBytes, cache_folder, key_of
 from toolchain.load import load_model
 from toolchain.model import Model
 from toolchain.pack.writer import write_bundle
@@ -114,9 +114,10 @@ def make_variants(order: Order) -> Batch:
     kept = Kept(order.cache / "stages")
     with clock.of("weights"):
         model, sha256 = _weights(order, context, kept)
+    results = KeptBytes(order.cache / "bytes")
     with clock.of("parity images"):
-        images = parity_images(context, model.input)
-    workshop = Workshop(context, kept, KeptBytes(order.cache / "bytes"), Onnx2Tf(order.cache / "tflite"), images)
+        images = parity_images(context, model.input, results)
+    workshop = Workshop(context, kept, results, Onnx2Tf(order.cache / "tflite"), images)
     made, left_out = [], {}
     for variant in order.chosen:
         with clock.of(variant.name):
@@ -227,13 +228,20 @@ def _trained(order: Order, context: Context, kept: Kept) -> Model:
     return model
 
 
-def parity_images(context: Context, contract: InputContract) -> Images:
+def parity_images(context: Context, contract: InputContract, results: KeptBytes) -> Images:
     """The faces that parity is measured on, uint8 `[256, H, W, 3]`: evenly spaced ones of the images kept aside, or of the
     others, and drawn ones where the images are too few."""
     for faces in (context.aside, context.faces):
         if faces is not None and len(faces) >= LEAST_FACES:
             return np.ascontiguousarray(faces.images[np.linspace(0, len(faces) - 1, LEAST_FACES).astype(np.int64)])
-    return synthetic.faces(LEAST_FACES // 4, 4, contract.height, contract.width).images
+    shape = (LEAST_FACES, contract.height, contract.width, 3)
+    source = hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()
+
+    def draw() -> bytes:
+        return synthetic.faces(LEAST_FACES // 4, 4, contract.height, contract.width).images.tobytes()
+
+    drawn = results.get(key_of(made="drawn faces", shape=shape, source=source), draw)
+    return np.frombuffer(bytearray(drawn), np.uint8).reshape(shape)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,6 @@ def evaluate(options: Namespace) -> Result:
 def convert(options: Namespace) -> Result:
     """Plain .tflite files in a folder."""
     written = dict(_tflites(options))
-    options.out.mkdir(parents=True, exist_ok=True)
     values = {}
     for name, tflite in written.items():
         path = options.out / f"{name}.tflite"

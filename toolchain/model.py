@@ -41,7 +41,8 @@ class Model:
             if name not in state:
                 raise ToolchainError(f"{name}: encoded, but the net has no such tensor; encode tensors by their state_dict names")
             if not torch.equal(state[name].cpu(), encoding.decode()):
-                raise ToolchainError(f"{name}: its values differ from what its {type(encoding).__name__} decodes to; make the model with with_weights()")
+                kind = type(encoding).__name__
+                raise ToolchainError(f"{name}: its values differ from what its {kind} decodes to; make the model with with_weights()")
 
     def with_weights(self, weights: Mapping[str, Tensor | Encoding]) -> Model:
         """A copy with some tensors replaced. An `Encoding` also sets how the tensor is stored; a plain tensor drops

@@ -28,7 +28,8 @@ class Binary(Encoding):
         if self.positive.dtype != np.bool_:
             raise ToolchainError(f"Binary.positive: expected bool, got {self.positive.dtype}")
         if self.scale.dtype != np.float32 or self.scale.shape != self.positive.shape[:1] or np.any(self.scale < 0):
-            raise ToolchainError(f"Binary.scale: expected non-negative float32 {self.positive.shape[:1]}, got {self.scale.dtype} {self.scale.shape}")
+            got = f"{self.scale.dtype} {self.scale.shape}"
+            raise ToolchainError(f"Binary.scale: expected non-negative float32 {self.positive.shape[:1]}, got {got}")
 
     def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
         return np.where(self.positive, np.int8(1), np.int8(-1)), self.scale

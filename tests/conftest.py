@@ -1,0 +1,63 @@
+"""What tests share: drawn faces on disk, the tiny recipe's bundle, built once a session, and the folder of real data where
+there is one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from toolchain.cli import main
+from toolchain.data import synthetic
+
+RECIPE = Path(__file__).with_name("tiny_recipe.py")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A bundle that the command line built from the tiny recipe, what it printed, and where it keeps its results."""
+
+    bundle: Path
+    report: dict[str, Any]
+    cache: Path
+    recipe: Path
+    faces: Path
+
+
+@pytest.fixture(scope="session")
+def drawn_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 24 drawn identities with 8 images each."""
+    folder = tmp_path_factory.mktemp("faces")
+    drawn = synthetic.faces(24, 8)
+    for name, image in zip(drawn.names, drawn.images, strict=True):
+        path = (folder / name).with_suffix(".png")
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, drawn_faces: Path) -> Built:
+    """The tiny recipe's bundle with all six variants."""
+    folder = tmp_path_factory.mktemp("built")
+    bundle, cache, printed = folder / "tiny.pface", folder / "cache", io.StringIO()
+    arguments = ["build", str(RECIPE), "--target", "linux-x86_64", "--images", str(drawn_faces), "--quiet", "--json"]
+    with contextlib.redirect_stdout(printed):
+        assert main([*arguments, "--out", str(bundle), "--cache", str(cache)]) == 0
+    return Built(bundle, json.loads(printed.getvalue()), cache, RECIPE, drawn_faces)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder that POCKETFACE_DATA names, with `data/` and `weights/`; tests that ask for it are left out where it is not set."""
+    named = os.environ.get("POCKETFACE_DATA")
+    if not named:
+        pytest.skip("POCKETFACE_DATA names no folder with data/ and weights/")
+    return Path(named)
