@@ -1,8 +1,9 @@
-"""Binarize: weights of one bit, α·sign(W), by binarization-aware fine-tuning.
+"""Binarize: weights of one bit, α·sign(W), by binarization-aware fine-tuning with batch norm behind every binary layer.
 
 BinaryConnect (Courbariaux, Bengio, David, NeurIPS 2015, sections 2.3 and 2.4): the net computes with signs, the gradient goes
 straight through them to latent weights, which are clipped to [-1, 1]. XNOR-Net (Rastegari et al., ECCV 2016, section 3.1)
-gives the start of the scale of each filter, α = mean |W|; it is trained from there, for no batch norm rescales what follows.
+gives the scale of each filter, α = mean |W|. Both train with batch norm, which takes up what the signs do to the mean and the
+spread of every map: without it a net of signs hardly learns. FoldBatchNorm afterwards makes it part of the scales and biases.
 
 Two additions, since a trained net is the start and is its own teacher: the first and the last layer stay floats (XNOR-Net,
 section 3), and the signs are brought in gradually: W = (1 - m)·latent + m·α·sign(latent) with m rising from 0 to 1 over a
@@ -11,7 +12,7 @@ share of the steps, so that the net follows from the float weights to the binary
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,10 +22,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, channel_rms
-from toolchain.compress.fine_tune import fine_tune, half_rounded_rest
-from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
+from toolchain.compress.fine_tune import fine_tune, trained_rest
+from toolchain.compress.fold_batch_norm import graph_of, norms_behind
+from toolchain.compress.layers import WeightedLayer, parametrization, weighted_layers
 from toolchain.encodings import Binary, Encoding
-from toolchain.errors import RecipeError
+from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage
 from toolchain.train import Phase, TrainSettings
@@ -46,19 +48,20 @@ def signs(latent: Tensor) -> Tensor:
 class SignWeights(nn.Module):
     """A parametrization: the weight `[O, ...]` that latent weights in [-1, 1] and log scales `[O]` amount to.
 
-    `mix`: 0 gives the latent weights as floats, 1 their scaled signs, in between a weighted mean.
+    `mix`: 0 gives the latent weights as floats, 1 their scaled signs, in between a weighted mean. What the optimiser sees are
+    the latent weights divided by `pace`, so that they move that many times faster than other parameters.
     """
 
     start: Tensor
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, pace: float = 1.0) -> None:
         super().__init__()
-        self.mix = 1.0
+        self.mix, self.pace = 1.0, pace
         self.register_buffer("start", binary_scale(weight).clamp_min(SMALLEST_SCALE))
         self.log_scale = nn.Parameter(torch.zeros(len(weight)))
 
     def right_inverse(self, weight: Tensor) -> Tensor:
-        return (weight / by_channel(_REACH * self.start, weight)).clamp(-1, 1)
+        return (weight / by_channel(_REACH * self.start, weight)).clamp(-1, 1) / self.pace
 
     def scale(self) -> Tensor:
         """α of each channel, one that fp16 holds; its gradient goes straight through the rounding."""
@@ -68,9 +71,9 @@ class SignWeights(nn.Module):
     def forward(self, latent: Tensor) -> Tensor:
         if self.training:
             # The paper clips after each update; before each use is the same, and the optimiser needs to know nothing of it.
-            latent.data.clamp_(-1, 1)
+            latent.data.clamp_(-1 / self.pace, 1 / self.pace)
         binary = signs(latent.detach()) * by_channel(self.scale(), latent)
-        plain = latent * by_channel(_REACH * self.start, latent)
+        plain = latent * by_channel(_REACH * self.pace * self.start, latent)
         # The gradient to the latent weights is that of the floats, whatever the mix: straight through.
         return self.mix * binary + (1 - self.mix) * plain.detach() + (plain - plain.detach())
 
@@ -99,14 +102,17 @@ class UnitWeights(nn.Module):
 
 @dataclass(frozen=True)
 class Binarize(Stage):
-    """Stores the weights of all conv and linear layers but the first and the last as ±α; all other parameters become values
-    that fp16 holds. Batch norm must be folded before. Needs faces to fine-tune on."""
+    """Stores the weights of all conv and linear layers but the first and the last as ±α. Batch norm must stand behind each
+    of them, and still does afterwards: FoldBatchNorm comes after this stage. Needs faces to fine-tune on."""
 
     trains: ClassVar[bool] = True
 
     settings: TrainSettings = TrainSettings(phases=(Phase(7000, learning_rate=2e-2),), batch=16, weight_decay=0.0)
     """How to fine-tune, by self-distillation."""
-    depthwise: bool = True
+    pace: float = 8.0
+    """How many times faster than all other parameters the latent weights move (BinaryConnect, section 2.5, scales the rates of
+    layers too): a sign must be able to turn within the fine-tuning, while batch norm and slopes should hardly move in a step."""
+    depthwise: bool = False
     """Binarize depthwise convolutions too; False leaves them floats."""
     ramp: float = 0.5
     """The share of the steps over which the signs are brought in."""
@@ -114,21 +120,22 @@ class Binarize(Stage):
     """What matching feature maps counts beside the embeddings' 1 - cos."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.ramp <= 1 or not self.map_weight >= 0:
-            raise RecipeError(f"Binarize: expected ramp in 0..1 and map_weight >= 0, got {self.ramp} and {self.map_weight}")
+        if not 0 <= self.ramp <= 1 or not self.map_weight >= 0 or not self.pace > 0:
+            got = f"{self.ramp}, {self.map_weight} and {self.pace}"
+            raise RecipeError(f"Binarize: expected ramp in 0..1, map_weight >= 0 and pace > 0, got {got}")
 
     def apply(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
         binary = [layer for layer in layers[1:-1] if self.depthwise or not layer.depthwise]
         if not binary:
             raise RecipeError(f"Binarize: expected 3 conv and linear layers or more, got {len(layers)}; the first and the last stay floats")
-        refuse_batch_norm("Binarize", model.net, binary)
+        _require_batch_norm(model.net, binary)
         floats = [layer for layer in layers if layer not in binary]
 
         def constrain(net: nn.Module) -> Callable[[int], None]:
             for layer in layers:
                 weight = net.get_parameter(layer.weight).detach()
-                kind = SignWeights(weight) if layer in binary else UnitWeights(weight)
+                kind = SignWeights(weight, self.pace) if layer in binary else UnitWeights(weight)
                 parametrize.register_parametrization(net.get_submodule(layer.name), "weight", kind)
             return self._schedule(net)
 
@@ -136,7 +143,7 @@ class Binarize(Stage):
         for layer in floats:
             parametrize.remove_parametrizations(net.get_submodule(layer.name), "weight")
         encoded: dict[str, Tensor | Encoding] = {layer.weight: _encoding(net, layer) for layer in binary}
-        return model.with_weights({**half_rounded_rest(net, model, set(encoded)), **encoded})
+        return model.with_weights({**trained_rest(net, model, set(encoded)), **encoded})
 
     def _schedule(self, net: nn.Module) -> Callable[[int], None]:
         constrained = [module for module in net.modules() if isinstance(module, SignWeights)]
@@ -147,6 +154,14 @@ class Binarize(Stage):
                 module.mix = min(1.0, (step + 1) / rising)
 
         return at_step
+
+
+def _require_batch_norm(net: nn.Module, layers: Sequence[WeightedLayer]) -> None:
+    has_one = norms_behind(graph_of(net))
+    for layer in layers:
+        if layer.name not in has_one:
+            helps = "put Binarize() before FoldBatchNorm(), or InsertBatchNorm() before it where the net came without"
+            raise ToolchainError(f"Binarize: {layer.name} has no batch norm of its own behind it, and signs do not train without; {helps}")
 
 
 def _encoding(net: nn.Module, layer: WeightedLayer) -> Binary:

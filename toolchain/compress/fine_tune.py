@@ -61,12 +61,15 @@ def _judge(model: Model, context: Context) -> Callable[[nn.Module], dict[str, fl
     return judge
 
 
+def trained_rest(net: nn.Module, model: Model, encoded: set[str]) -> dict[str, Tensor]:
+    """The parameters and buffers of `net` that `model` has under the same name and that are not in `encoded`: with the encoded
+    weights, all that fine-tuning changed."""
+    known = {name for name, _ in (*model.net.named_parameters(), *model.net.named_buffers())} - encoded - set(model.encodings)
+    return {name: value.detach() for name, value in sorted(net.state_dict().items()) if name in known}
+
+
 def half_rounded_rest(net: nn.Module, model: Model, encoded: set[str]) -> dict[str, Tensor]:
-    """The parameters of `net` that `model` has under the same name and that are not in `encoded`, rounded to fp16's values,
-    and its buffers as they are: with the encoded weights, all that fine-tuning changed."""
-    state = net.state_dict()
-    parameters = {name for name, _ in model.net.named_parameters()} - encoded - set(model.encodings)
+    """`trained_rest` with its parameters, but not its buffers, rounded to values that fp16 holds."""
     buffers = {name for name, _ in model.net.named_buffers()}
-    changed = {name: rounded_to_half(state[name].detach()) for name in sorted(parameters) if name in state}
-    changed.update({name: state[name] for name in sorted(buffers) if name in state})
-    return changed
+    rest = trained_rest(net, model, encoded)
+    return {name: value if name in buffers else rounded_to_half(value) for name, value in rest.items()}

@@ -1,12 +1,15 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from tests.toolchain import tiny_nets
-from toolchain.compress.fold_batch_norm import FoldBatchNorm, fold_batch_norms, folded
+from toolchain.compress.fold_batch_norm import FoldBatchNorm, fold_batch_norms, folded, folded_signs
+from toolchain.encodings import Binary
 from toolchain.errors import ToolchainError
+from toolchain.model import Model
 
 # Folding rounds each weight once more (2^-24, relative), over a handful of layers that add up to a few hundred products.
 ROUNDING = 1e-5
@@ -84,3 +87,44 @@ def test_a_net_that_cannot_be_traced_is_refused_in_one_line() -> None:
 
     with pytest.raises(ToolchainError, match=r"^Branches: expected a net that torch.fx can trace[^\n]*$"):
         fold_batch_norms(Branches())
+
+
+def signs(shape: tuple[int, ...]) -> Binary:
+    draw = np.random.default_rng(0)
+    return Binary(draw.random(shape) < 0.5, draw.uniform(0.01, 0.1, shape[0]).astype(np.float32))
+
+
+def test_signs_take_a_norm_into_their_scale_and_turn_where_its_gain_is_negative() -> None:
+    before, norm = signs((3, 4, 1, 1)), drawn_norm(3)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([2.0, -2.0, 0.0]))
+    after = folded_signs(before, norm)
+    assert np.array_equal(after.positive[0], before.positive[0]) and np.array_equal(after.positive[1], ~before.positive[1])
+    weight, _ = folded(before.decode(), None, norm)
+    # The scale is rounded to fp16: half a step of 2^-10.
+    torch.testing.assert_close(after.decode()[:2], weight[:2], rtol=2.0**-11, atol=0)
+    assert np.array_equal(after.scale, after.scale.astype(np.float16).astype(np.float32))
+    assert after.scale[2] == 2.0**-24  # switched off, but a scale that runtimes take
+
+
+def test_a_scale_beyond_fp16_stays_as_it_is() -> None:
+    norm = nn.BatchNorm2d(1, eps=0.0).eval()
+    with torch.no_grad():
+        norm.weight.fill_(3e6)
+    assert folded_signs(Binary(np.ones((1, 2), np.bool_), np.array([0.1], np.float32)), norm).scale[0] == np.float32(0.1 * 3e6)
+
+
+def test_a_binary_layer_stays_binary_and_one_of_another_encoding_loses_it(tmp_path: Path) -> None:
+    plain = tiny_nets.tiny_model()
+    state = plain.net.state_dict()
+    chosen = {name: signs(tuple(state[name].shape)) for name in ("depthwise.0.weight", "project.0.weight", "linear.weight")}
+    model = plain.with_weights({**chosen, "shrink.0.weight": tiny_nets.palette(state["shrink.0.weight"])})
+    result = FoldBatchNorm().apply(model, tiny_nets.context(tmp_path))
+    assert set(result.encodings) == set(chosen)
+    assert not any(isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in result.net.modules())
+    unrounded = Model(fold_batch_norms(model.net), model.input)
+    pictures = torch.rand(8, 3, tiny_nets.SIDE, tiny_nets.SIDE) * 2 - 1
+    with torch.no_grad():
+        before, after = unrounded.net(pictures), result.net(pictures)
+    # Three layers whose scales are rounded by up to 2^-11.
+    assert (before - after).norm() < 3 * 2.0**-11 * before.norm()
