@@ -164,6 +164,8 @@ def fit(
     if not fabric.is_global_zero:
         # Batch norm statistics are each process's own: all go on with those that were kept.
         _restore(kept, task, optimizers)
+    # What comes after training must not depend on whether there was any: a result that was kept is found without it.
+    torch.set_flush_denormal(False)
     net.eval()
 
 
