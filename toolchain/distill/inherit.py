@@ -215,7 +215,7 @@ class Inherit(Stage):
         count = 4 + 3 * len(net.blocks)
         wide = layers_of(self.wide.net())[:count]  # type: ignore[arg-type]
         if len(wide) != count or wide[-1].groups != len(wide[-1].weight):
-            raise RecipeError(f"Inherit: expected {self.wide.path.name} to be a MobileFaceNet of {count} convolutions before the last layer")
+            raise RecipeError(f"Inherit: expected {self.wide.path.name} to be MobileFaceNet of {count} convolutions before its last layer")
         dim = net.linear.out_channels
         wanted = targets(self.teachers, faces, dim, context).embeddings
         rows = torch.randperm(len(faces), generator=context.generator("inherit"))[: self.faces].sort().values
