@@ -26,7 +26,7 @@ RECIPE = Recipe(
         Int8Dynamic(),
         # A net of so few steps tells little apart: what int8 makes of it is not judged here.
         Int8(stages=(FoldBatchNorm(), Calibrate(faces=32)), gate=Gate(min_cosine=0.5)),
-        BinaryWeights(stages=(Binarize(FEW), FoldBatchNorm(), Palettize(clusters=255, rate=0))),
+        BinaryWeights(stages=(Binarize(FEW), FoldBatchNorm(), Palettize(clusters=64, rate=0.002))),
         Clustered(stages=(FoldBatchNorm(), Palettize())),
     ),
     default_variant="int8",

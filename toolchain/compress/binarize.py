@@ -107,8 +107,8 @@ class Binarize(Stage):
 
     trains: ClassVar[bool] = True
 
-    settings: TrainSettings = TrainSettings(phases=(Phase(7000, learning_rate=2e-2),), batch=16, weight_decay=0.0)
-    """How to fine-tune, by self-distillation."""
+    settings: TrainSettings = TrainSettings((Phase(3000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0.0)
+    """How to fine-tune, by self-distillation. Batch norm's statistics are each process's own: give it 16 images or more."""
     pace: float = 8.0
     """How many times faster than all other parameters the latent weights move (BinaryConnect, section 2.5, scales the rates of
     layers too): a sign must be able to turn within the fine-tuning, while batch norm and slopes should hardly move in a step."""
