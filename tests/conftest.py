@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from PIL import Image
+# Before torch is imported. The nets of the tests are so small that a second thread only waits, and where other work shares
+# the machine that wait costs minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from toolchain.cli import main
-from toolchain.data import synthetic
+import pytest  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from toolchain.cli import main  # noqa: E402
+from toolchain.data import synthetic  # noqa: E402
 
 RECIPE = Path(__file__).with_name("tiny_recipe.py")
 

@@ -29,7 +29,6 @@ from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.backbones import Backbone
 from toolchain.errors import DataError, RecipeError, ToolchainError
-from toolchain.from_onnx import net_from_onnx
 from toolchain.model import Model
 from toolchain.stage import describe
 
@@ -85,6 +84,8 @@ def load_model(path: Path, contract: InputContract | None = None) -> Model:
         return Model(_load_state(path, header.backbone.build()), header.input)
     if contract is None:
         raise DataError(f"{path}: an ONNX file does not say what its pixels mean; state it, for example --input rgb,0..255 or bgr,-1..1")
+    from toolchain.from_onnx import net_from_onnx  # here, since onnx2torch imports all of torchvision: seconds that safetensors need not
+
     net = net_from_onnx(str(path), data, contract)
     _check_finite(path, net.state_dict())
     return Model(net, contract)

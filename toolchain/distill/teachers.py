@@ -17,7 +17,6 @@ from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
-from toolchain.from_onnx import net_from_onnx
 from toolchain.model import to_input
 from toolchain.stage import Context
 
@@ -41,6 +40,8 @@ class Teacher:
 
     def net(self) -> nn.Module:
         """The teacher as a torch module, `[N, 3, H, W]` in its contract's range to `[N, D]`, with frozen weights."""
+        from toolchain.from_onnx import net_from_onnx  # here, since onnx2torch imports all of torchvision, which takes seconds
+
         net = net_from_onnx(self.path.name, self.read(), self.input)
         frozen: nn.Module = net.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return frozen
