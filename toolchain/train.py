@@ -6,6 +6,7 @@ was stopped goes on exactly where it was. Checkpoints are safetensors; metrics a
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import json
 import math
@@ -202,7 +203,15 @@ def _fabric(settings: TrainSettings, context: Context) -> Fabric:
         precision=settings.precision,
     )
     fabric.launch()
+    if world > 1:
+        # A process that ends with its group open is aborted by the group's own threads.
+        atexit.register(_leave_group)
     return fabric
+
+
+def _leave_group() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _keep_freed_memory() -> None:

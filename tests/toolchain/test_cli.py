@@ -248,7 +248,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_says_how_to_go_on(built: Built, 
         assert running.poll() is None and time.monotonic() < deadline
         time.sleep(0.2)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=120)
+    _, errors = running.communicate(timeout=400)
     assert running.returncode == 130
     last = errors.strip().splitlines()[-1]
     assert last == "toolchain build: stopped; nothing half-written was left, run the same command again to go on"
