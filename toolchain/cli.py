@@ -35,6 +35,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = parser().parse_args(arguments)
+    if getattr(options, "recipe", "") is None:
+        options.recipe = "default" if options.weights is None else "own"
     try:
         result = options.run(options)
         print(json.dumps(result.describe(), indent=1) if options.json else result.text())
@@ -171,7 +173,8 @@ def _methods(chosen: Commands[Parser]) -> None:
 def _of_recipe(made: Parser, bundle: bool = False) -> None:
     what = "RECIPE|BUNDLE" if bundle else "RECIPE"
     more = ", or a .pface bundle" if bundle else ""
-    made.add_argument("recipe", nargs="?", default="default", metavar=what, help=f"a recipe's name or Python file (default: default){more}")
+    chosen = "default: default, or own with --weights"
+    made.add_argument("recipe", nargs="?", metavar=what, help=f"a recipe's name or Python file ({chosen}){more}")
     made.add_argument("--variants", type=_names, metavar="A,B", help="only these variants")
     made.add_argument("--weights", type=Path, metavar="FILE", help="weights of your own: safetensors or ONNX")
     _input(made)

@@ -1,0 +1,43 @@
+"""What `--weights` goes through: every variant of a net that was brought in, ONNX or safetensors, with or without batch norm.
+
+Meant for nets of about a million weights; fine-tuning on `--images` takes about an hour on two CPU cores, `--steps` changes it.
+"""
+
+from toolchain.compress.binarize import Binarize
+from toolchain.compress.calibrate import Calibrate
+from toolchain.compress.equalize import Equalize
+from toolchain.compress.fold_batch_norm import FoldBatchNorm
+from toolchain.compress.insert_batch_norm import InsertBatchNorm
+from toolchain.compress.palettize import Palettize
+from toolchain.convert.binary import BinaryWeights
+from toolchain.convert.clustered import Clustered
+from toolchain.convert.fp16 import Fp16
+from toolchain.convert.fp32 import Fp32
+from toolchain.convert.int8 import Int8
+from toolchain.convert.int8_dynamic import Int8Dynamic
+from toolchain.recipe import Recipe
+from toolchain.train import Phase, TrainSettings
+
+CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0)
+SIGNS = TrainSettings((Phase(2000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0)
+
+RECIPE = Recipe(
+    name="own",
+    summary="Weights of your own, brought in by --weights",
+    variants=(
+        Fp32(),
+        Fp16(),
+        Int8Dynamic(),
+        Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate()), float_front=2),
+        BinaryWeights(
+            stages=(
+                InsertBatchNorm(),
+                Binarize(SIGNS, ramp=0.25),
+                FoldBatchNorm(),
+                Palettize(clusters=64, rate=0.002, fine_clusters=64, fine_rate=0.001),
+            )
+        ),
+        Clustered(stages=(FoldBatchNorm(), Palettize(CODEBOOKS, rate=0.0145))),
+    ),
+    default_variant="int8",
+)
