@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import toolchain
 from runtime_py.manifest import Accuracy
 from toolchain.accuracies import read_accuracies, record
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
-from toolchain.evaluate import Evaluation, evaluate
+from toolchain.evaluate import Evaluation, evaluate, of_weights
 
 PEOPLE, EACH = 6, 4
 
@@ -93,3 +94,14 @@ def test_a_file_that_is_no_record_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "accuracy.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(DataError, match="accurac"):
         read_accuracies(tmp_path / "accuracy.json")
+
+
+def test_the_default_weights_reach_their_floor_on_lfw(real_data: Path, tmp_path: Path) -> None:
+    lfw = Faces.read([real_data / "data" / "lfw-view2.tar"])
+    (weights,) = (Path(toolchain.__file__).parent / "weights").glob("*.safetensors")
+    ((_, embeddings),) = of_weights(weights, None, lfw)
+    found = evaluate(embeddings, lfw, real_data / "data" / "lfw-pairs.txt")
+    assert (found.genuine, found.impostors) == (3000, 3000)
+    assert found.accuracy is not None and len(found.accuracy.thresholds) == 10
+    # The model card states more; a floor, since a better model may replace it.
+    assert found.accuracy.mean >= 0.97

@@ -1,0 +1,1 @@
+"""What a build did, and the machine that did it."""
