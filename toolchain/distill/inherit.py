@@ -8,9 +8,6 @@ Layer by layer, each narrow block is fitted to reproduce what the wide block put
 - between blocks the activations are linear, so there the narrow net keeps the principal directions of the wide one's
   responses instead of single channels (as low-rank decomposition of responses does: Zhang, Zou, He, Sun, 2015, eq. 4);
 - a residual block is fitted to what is still missing, so that it mends errors of those before it.
-
-On half width it starts at an aside cosine of 0.28 and reaches in 400 steps of 64 faces what training from random weights
-needed several epochs for.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ LIGHT = Augment(rotation_degrees=5, scale=0.06, shift=0.03, brightness=0.1, cont
 CONSTANT_THEN_FALLING = TrainSettings(
     phases=(
         # A constant rate can be stopped at any time for the phase in which it falls, and gone on with from before it.
-        Phase(3500, learning_rate=2e-3, warmup=0.01, final=1.0),
+        Phase(3500, learning_rate=2e-3, warmup=300 / 3500, final=1.0),
         Phase(2500, learning_rate=2e-3, warmup=0.0004, final=0.01),
     ),
     batch=64,
@@ -62,8 +62,8 @@ RECIPE = Recipe(
         Clustered(stages=(FoldBatchNorm(), Palettize(CODEBOOKS, clusters=64, rate=0.005))),
     ),
     default_variant="int8",
-    # PReLU, since the wide teacher that the net starts from has it: with slopes from -1.5 to 2, ReLU in its place keeps much
-    # less of what is inherited (aside cosine 0.19 against 0.28 at the start).
+    # PReLU, since the wide teacher that the net starts from has it: its slopes are far from 0, of both signs, so ReLU in its
+    # place would keep much less of what is inherited.
     backbone=MobileFaceNet(embedding_size=256, width=0.5, activation="prelu"),
     weights=Path(toolchain.__file__).parent / "weights" / "default.safetensors",
     train=(Inherit(Y1, (Y1, OMZ0095)), Distill((Y1, OMZ0095), CONSTANT_THEN_FALLING)),
