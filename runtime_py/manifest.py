@@ -166,14 +166,57 @@ class Accuracy:
 @dataclass(frozen=True)
 class Threshold:
     """Two faces match where their similarity is at least `similarity`; then a false match rate of `fmr` was measured on
-    `comparisons` pairs, with the interval from `fmr_low` to `fmr_high` (95 %)."""
+    `comparisons` pairs of different people, `independent` of which share no person, with the interval from `fmr_low` to
+    `fmr_high` (95 %)."""
 
     fmr: Share
     similarity: Cosine
     fmr_low: Share
     fmr_high: Share
     comparisons: Count
+    independent: Count
     data_sha256: Sha256
+
+
+@dataclass(frozen=True)
+class UnsupportedThreshold:
+    """A false match rate that the faces at hand could not support a threshold for, and why."""
+
+    fmr: Share
+    reason: str
+
+
+@dataclass(frozen=True)
+class KeptTar:
+    """The true accept rate `tar` at the false accept rate `far`, and the `reference` variant's on the same faces."""
+
+    far: Share
+    tar: Share
+    reference: Share
+
+
+@dataclass(frozen=True)
+class FaceTerms:
+    """A variant against the fp32 one on the same faces: what compression cost in terms of faces.
+
+    `threshold_drift`: how far the similarity threshold at `drift_far` moved, this variant's less fp32's. The cosines are those
+    of each image's two embeddings; `p1` is the first percentile, `p50` the median. Rounded so that machines agree.
+    """
+
+    protocol: str
+    data_sha256: Sha256
+    images: Count
+    identities: Count
+    kept: tuple[KeptTar, ...]
+    rank1: Share
+    reference_rank1: Share
+    equal_error_rate: Share
+    reference_equal_error_rate: Share
+    drift_far: Share
+    threshold_drift: Annotated[float, Bounds(-2, 2)]
+    min_cosine: Cosine
+    p1_cosine: Cosine
+    p50_cosine: Cosine
 
 
 @dataclass(frozen=True)
@@ -182,7 +225,8 @@ class Variant:
     of what it is rebuilt to.
 
     `golden` is a blob of float32, little-endian, `[faces, embedding size]`: the L2-normalised embedding of each golden
-    face in the manifest's order. A runtime is right where each cosine with it is at least `golden_min_cosine`.
+    face in the manifest's order. A runtime is right where each cosine with it is at least `golden_min_cosine`. `missed_gates`
+    says which gates it missed, where its maker allowed it in all the same.
     """
 
     name: Name
@@ -198,6 +242,9 @@ class Variant:
     parity: tuple[Parity, ...]
     accuracy: tuple[Accuracy, ...]
     thresholds: tuple[Threshold, ...] = ()
+    thresholds_left_out: tuple[UnsupportedThreshold, ...] = ()
+    face_terms: tuple[FaceTerms, ...] = ()
+    missed_gates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
