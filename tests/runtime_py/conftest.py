@@ -113,7 +113,15 @@ def _variant(name: str, blobs: dict[str, bytes]) -> dict[str, Any]:
         "parity": [{"runtime": "litert 2.3.0", "against": "torch", "faces": 256, "max_abs": 1e-5, "min_cosine": 1.0, "p1_cosine": 1.0}],
         "accuracy": [{"protocol": "lfw-view2", "data_sha256": "d" * 64, "value": 0.99, "std": 0.005}],
         "thresholds": [
-            {"fmr": 0.001, "similarity": 0.3, "fmr_low": 0.0005, "fmr_high": 0.002, "comparisons": 10000, "independent": 40, "data_sha256": "d" * 64}
+            {
+                "fmr": 0.001,
+                "similarity": 0.3,
+                "fmr_low": 0.0005,
+                "fmr_high": 0.002,
+                "comparisons": 10000,
+                "independent": 40,
+                "data_sha256": "d" * 64,
+            }
         ],
     }
 
