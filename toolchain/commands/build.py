@@ -1,0 +1,39 @@
+"""`toolchain build`: a bundle from a recipe or from weights of one's own."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from toolchain.commands.base import BUNDLE_SUFFIX, Result, add_recipe, add_running, order_of
+from toolchain.errors import RecipeError
+from toolchain.targets import TARGETS
+
+SUMMARY = "Build a bundle from a recipe or from weights of your own."
+EXAMPLES = """  toolchain build --target android-arm64
+  toolchain build --target android-arm64 --variants fp32,int8 --out face.pface
+  toolchain build --target android-arm64 --weights net.onnx --input rgb,0..255 --images faces.tar other-faces/
+  toolchain build my_recipe.py --target linux-arm64"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--target", required=True, choices=sorted(TARGETS), help="where the bundle is to run")
+    parser.add_argument("--out", type=Path, help="the bundle to write (default: NAME-TARGET.pface)")
+    parser.add_argument("--accuracies", type=Path, metavar="FILE", help="figures from `toolchain evaluate --record`, to state in it")
+    add_recipe(parser)
+    add_running(parser)
+
+
+def run(options: Namespace) -> Result:
+    """A bundle, and its report beside it."""
+    from toolchain.build import build as build_bundle
+    from toolchain.report.build_report import table as variants_table
+
+    order = order_of(options)
+    out = options.out or Path(f"{order.name}-{options.target}{BUNDLE_SUFFIX}")
+    if out.suffix != BUNDLE_SUFFIX:
+        raise RecipeError(f"{out}: expected a name that ends in {BUNDLE_SUFFIX} for the bundle")
+    report = build_bundle(order, TARGETS[options.target], out, options.accuracies)
+    left_out = [f"left out: {name}: {why}" for name, why in report.left_out.items()]
+    written = f"{out} ({report.size:,} bytes, sha256 {report.sha256}); report in {out.with_suffix('.report')}"
+    return Result(report.describe(), (variants_table(report), *left_out, written))
