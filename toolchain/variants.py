@@ -24,7 +24,8 @@ from toolchain.recipe import Variant
 from toolchain.report.machine import conversion_versions, machine
 from toolchain.stage import Context, Stage, describe
 
-_MAKERS = ("convert", "compress", "pack", "parity")
+_MAKERS = ("convert/*.py", "compress/*.py", "pack/*.py")
+_JUDGES = ("parity/host.py", "convert/flatbuffer.py")
 Images = npt.NDArray[np.uint8]
 
 
@@ -75,7 +76,7 @@ class Workshop:
     def convert(self, variant: Variant, model: Model) -> bytes:
         """The .tflite of `model`."""
         settings = {name: value for name, value in describe(variant).items() if name not in ("stages", "gate")}
-        key = key_of(made="tflite", variant=settings, model=model.fingerprint(), versions=conversion_versions(), source=_source())
+        key = key_of(made="tflite", variant=settings, model=model.fingerprint(), versions=conversion_versions(), source=_source(_MAKERS))
 
         def convert() -> bytes:
             self._say(variant, "converting")
@@ -85,7 +86,7 @@ class Workshop:
 
     def packed(self, model: Model, tflite: bytes) -> bytes:
         """The packed form of `tflite`."""
-        key = key_of(made="packed", tflite=hashlib.sha256(tflite).hexdigest(), model=model.fingerprint(), source=_source())
+        key = key_of(made="packed", tflite=hashlib.sha256(tflite).hexdigest(), model=model.fingerprint(), source=_source(_MAKERS))
         return self.files.get(key, lambda: pack(tflite, tie(model, tflite)))
 
     def compared(self, variant: Variant, model: Model, tflite: bytes) -> tuple[host.Parity | host.NotRun, ...]:
@@ -97,7 +98,7 @@ class Workshop:
             images=hashlib.sha256(np.ascontiguousarray(self.images).tobytes()).hexdigest(),
             runtimes={runtime.name: runtime.version() for runtime in host.RUNTIMES},
             machine=machine(),
-            source=_source(),
+            source=_source(_JUDGES),
         )
 
         def compare() -> bytes:
@@ -145,11 +146,11 @@ def _result(values: dict[str, Any]) -> host.Parity | host.NotRun:
     return host.Parity(**{**values, "cosines": np.array(values["cosines"], np.float64)})
 
 
-def _source() -> str:
-    """sha256 over the source files that make a conversion: a change of any makes every kept conversion anew."""
+def _source(patterns: tuple[str, ...]) -> str:
+    """sha256 over the source files that a kept result comes from: a change of any makes it anew."""
     root = Path(toolchain.__file__).parent
     digest = hashlib.sha256((root.parent / "runtime_py" / "packed.py").read_bytes())
-    for folder in _MAKERS:
-        for path in sorted((root / folder).glob("*.py")):
+    for pattern in patterns:
+        for path in sorted(root.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
