@@ -188,11 +188,16 @@ class UnsupportedThreshold:
 
 @dataclass(frozen=True)
 class KeptTar:
-    """The true accept rate `tar` at the false accept rate `far`, and the `reference` variant's on the same faces."""
+    """The true accept rate `tar` at the false accept rate `far`, and the `reference` variant's on the same faces.
+
+    What was kept is tar / reference; `kept_low` to `kept_high` is its interval (95 %, both rates on the same draws of people).
+    """
 
     far: Share
     tar: Share
     reference: Share
+    kept_low: Annotated[float, Bounds(0)]
+    kept_high: Annotated[float, Bounds(0)]
 
 
 @dataclass(frozen=True)
