@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from toolchain.errors import RecipeError
 from toolchain.stage import Stage
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from toolchain.convert.route import Converter
     from toolchain.model import Model
     from toolchain.stage import Context
+
+FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
+"""The rates that thresholds are calibrated for and that variants are compared at."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,30 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class FaceGate:
+    """What a variant must keep of fp32 in face terms: at least `keep_tar` of its true accept rate at the false accept rate
+    `far`, on identities that were kept aside. None: nothing is asked.
+
+    A rate that was measured on some people is uncertain, so the gate looks at the 95 % interval of the share that was kept, for
+    which both variants are measured on the same draws of people (toolchain/bootstrap.py): it is missed where the whole interval
+    lies below `keep_tar`.
+    """
+
+    keep_tar: float | None = None
+    far: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.keep_tar is not None and not 0 < self.keep_tar <= 1:
+            raise RecipeError(f"FaceGate.keep_tar: expected a share above 0 and up to 1, got {self.keep_tar}")
+        if self.far not in FALSE_MATCH_RATES:
+            raise RecipeError(f"FaceGate.far: expected one of {', '.join(f'{far:g}' for far in FALSE_MATCH_RATES)}, got {self.far:g}")
+
+
+@dataclass(frozen=True)
 class Variant(ABC):
     """One form of the model in a bundle: the stages that make its weights, and how they become a .tflite.
 
-    Subclasses set `name`, `packed` and defaults of `stages` and `gate`; each is a file in `toolchain/convert/`.
+    Subclasses set `name`, `packed` and defaults of `stages`, `gate` and `face_gate`; each is a file in `toolchain/convert/`.
     """
 
     name: ClassVar[str]
@@ -42,6 +66,7 @@ class Variant(ABC):
 
     stages: tuple[Stage, ...] = ()
     gate: Gate = field(default_factory=Gate)
+    face_gate: FaceGate = field(default_factory=FaceGate)
 
     @abstractmethod
     def convert(self, model: Model, converter: Converter, context: Context) -> bytes:

@@ -75,7 +75,7 @@ class Workshop:
 
     def convert(self, variant: Variant, model: Model) -> bytes:
         """The .tflite of `model`."""
-        settings = {name: value for name, value in describe(variant).items() if name not in ("stages", "gate")}
+        settings = {name: value for name, value in describe(variant).items() if name not in ("stages", "gate", "face_gate")}
         key = key_of(made="tflite", variant=settings, model=model.fingerprint(), versions=conversion_versions(), source=_source(_MAKERS))
 
         def convert() -> bytes:

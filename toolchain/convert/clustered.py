@@ -11,7 +11,7 @@ from toolchain.convert.tie import weight_only
 from toolchain.encodings import Palette
 from toolchain.errors import ConversionError
 from toolchain.model import Model
-from toolchain.recipe import Gate, Variant
+from toolchain.recipe import FaceGate, Gate, Variant
 from toolchain.stage import Context
 
 
@@ -27,6 +27,7 @@ class Clustered(Variant):
     packed: ClassVar[bool] = True
 
     gate: Gate = SAME_SUMS  # the decoded weights are what torch computes with too
+    face_gate: FaceGate = FaceGate(keep_tar=0.98)
 
     def convert(self, model: Model, converter: Converter, context: Context) -> bytes:
         if not any(isinstance(encoding, Palette) for encoding in model.encodings.values()):

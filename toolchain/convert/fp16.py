@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from toolchain.convert.route import Converter
 from toolchain.model import Model
-from toolchain.recipe import Gate, Variant
+from toolchain.recipe import FaceGate, Gate, Variant
 from toolchain.stage import Context
 
 
@@ -21,6 +21,7 @@ class Fp16(Variant):
     # by as much, 50 layers by 2e-3, and 1 - cosine is half its square, 2e-6 (measured: 8e-6 at worst). A net whose channels
     # cancel has more: 0.999 still moves a similarity by less than sqrt(2 / 128) * sqrt(2 * 0.001) = 0.006.
     gate: Gate = Gate(min_cosine=0.999)
+    face_gate: FaceGate = FaceGate(keep_tar=0.995)
 
     def convert(self, model: Model, converter: Converter, context: Context) -> bytes:
         return converter.float16(model)

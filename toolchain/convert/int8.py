@@ -10,7 +10,7 @@ from toolchain.convert.quantizer import activations, static_int8
 from toolchain.convert.route import Converter
 from toolchain.errors import ConversionError, RecipeError
 from toolchain.model import Model
-from toolchain.recipe import Gate, Variant
+from toolchain.recipe import FaceGate, Gate, Variant
 from toolchain.stage import Context
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -28,6 +28,7 @@ class Int8(Variant):
     # As for dynamic range: at a cosine of 0.95 and D = 128 a similarity moves by 0.04, and the spread of genuine pairs, 0.12,
     # grows by 5 %. Past that, the accuracy of the variant is no longer that of the net.
     gate: Gate = Gate(min_cosine=0.9, p1_cosine=0.95)
+    face_gate: FaceGate = FaceGate(keep_tar=0.98)
     float_front: int = 0
     """How many weighted layers, from the input on, stay float. Their maps are the largest and the whole net repeats their
     error: on a MobileFaceNet with PReLU two take a quarter of the error away and cost 5 % of the time."""

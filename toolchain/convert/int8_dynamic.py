@@ -9,7 +9,7 @@ from toolchain.convert.quantizer import dynamic_range
 from toolchain.convert.route import Converter
 from toolchain.errors import RecipeError
 from toolchain.model import Model
-from toolchain.recipe import Gate, Variant
+from toolchain.recipe import FaceGate, Gate, Variant
 from toolchain.stage import Context
 
 _KINDS = ("CONV_2D", "FULLY_CONNECTED")
@@ -27,6 +27,7 @@ class Int8Dynamic(Variant):
     # A similarity of two faces moves by about sqrt(2 / D) * e, where e = sqrt(2 (1 - cosine)) is the embedding's error: at
     # 0.99 and D = 128 by 0.018. Genuine pairs spread by about 0.12, so that their spread grows by 1 %.
     gate: Gate = Gate(min_cosine=0.97, p1_cosine=0.99)
+    face_gate: FaceGate = FaceGate(keep_tar=0.995)
     operations: tuple[str, ...] = _KINDS
     """TFLite names of the operations whose weights become int8."""
 
