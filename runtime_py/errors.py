@@ -29,7 +29,20 @@ PocketFaceError                 whatever went wrong on purpose; `code` is stable
 ├── RuntimeMissingError         runtime.missing   no TFLite runtime is installed
 ├── ModelRunError               runtime.model     the TFLite runtime refused a model, or its tensors are not those stated
 ├── EmbeddingError              embedding         not finite, of length zero, or of another size
-└── ThresholdError              threshold         not a similarity, or none is known for what was asked
+├── ThresholdError              threshold         not a similarity, or none is known for what was asked
+└── GalleryError                a gallery that cannot be used, or a change to it that makes no sense
+    ├── GalleryReadError        gallery.read      the file cannot be read
+    ├── GalleryWriteError       gallery.write     the change was not made: the file is as before
+    ├── GalleryFormatError      gallery.format    not a gallery, or a damaged one
+    ├── GalleryVersionError     gallery.version   written by a later release
+    ├── GalleryClosedError      gallery.closed    it was closed before
+    ├── GalleryPersonError      gallery.person    nobody of that name
+    ├── GalleryDuplicateError   gallery.duplicate somebody of that name is there already
+    ├── GalleryNameError        gallery.name      not a name: empty, too long, or with characters that no name has
+    ├── GalleryModelError       gallery.model     templates of another model
+    ├── GalleryDimensionError   gallery.dimension a template of another size than its model's
+    ├── GalleryVectorError      gallery.vector    a template with NaN or infinity, or none at all
+    └── GalleryNormalisationError  gallery.normalisation  a template whose length is not 1
 
 Every message is one line: what was expected, what came, where, and what to do.
 """
@@ -218,3 +231,81 @@ class ThresholdError(PocketFaceError):
     """A threshold that is no similarity, or none is known for what was asked."""
 
     code = "threshold"
+
+
+class GalleryError(PocketFaceError):
+    """A gallery that cannot be used, or a change to it that makes no sense."""
+
+    code = "gallery"
+
+
+class GalleryReadError(GalleryError):
+    """The file is there and cannot be read."""
+
+    code = "gallery.read"
+
+
+class GalleryWriteError(GalleryError):
+    """The change was not made, and the file is as it was before."""
+
+    code = "gallery.write"
+
+
+class GalleryFormatError(GalleryError):
+    """Not a gallery, or a damaged one."""
+
+    code = "gallery.format"
+
+
+class GalleryVersionError(GalleryError):
+    """A gallery that a later release wrote."""
+
+    code = "gallery.version"
+
+
+class GalleryClosedError(GalleryError):
+    """The gallery was closed before."""
+
+    code = "gallery.closed"
+
+
+class GalleryPersonError(GalleryError):
+    """Nobody of that name is enrolled."""
+
+    code = "gallery.person"
+
+
+class GalleryDuplicateError(GalleryError):
+    """Somebody of that name is enrolled already."""
+
+    code = "gallery.duplicate"
+
+
+class GalleryNameError(GalleryError):
+    """Not a name: empty, too long, or with characters that no name has."""
+
+    code = "gallery.name"
+
+
+class GalleryModelError(GalleryError):
+    """Templates of another model, which are not to be compared."""
+
+    code = "gallery.model"
+
+
+class GalleryDimensionError(GalleryError):
+    """A template of another size than its model's."""
+
+    code = "gallery.dimension"
+
+
+class GalleryVectorError(GalleryError):
+    """A template with NaN or infinity, or no template at all."""
+
+    code = "gallery.vector"
+
+
+class GalleryNormalisationError(GalleryError):
+    """A template whose length is not 1."""
+
+    code = "gallery.normalisation"

@@ -1,0 +1,113 @@
+"""Exact search among templates: the similarity to every one of them is computed, none is skipped.
+
+A person of several templates counts by the one that is most similar (the maximum rule: J. Kittler, M. Hatef, R. P. W. Duin,
+J. Matas, On combining classifiers, IEEE PAMI 20(3), 1998, section 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime_py.gallery.people import Vectors
+
+Ids = npt.NDArray[np.int64]
+
+_ROOM = 20
+"""An index has room for one in this many more vectors than it holds, so that its memory stays below 1.1 times theirs."""
+_CHUNK = 16384
+"""int8 vectors that are turned into floats at a time."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A person's number and the similarity, a cosine, of the template that is nearest."""
+
+    person: int
+    similarity: float
+
+
+class Index:
+    """Vectors of length 1 in memory, each with the number of a person. `int8` keeps one byte a number (each vector by its own
+    scale) in a quarter of the memory; similarities are then off by at most half a step of each number."""
+
+    def __init__(self, size: int, int8: bool = False) -> None:
+        """`size`: numbers in a vector."""
+        self.size, self.int8 = size, int8
+        self._vectors = np.empty((0, size), np.int8 if int8 else np.float32)
+        self._scales = np.empty(0, np.float32)
+        self._people: Ids = np.empty(0, np.int64)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the vectors take, with the room for more."""
+        return self._vectors.nbytes + self._scales.nbytes
+
+    def add(self, vectors: Vectors, people: Ids) -> None:
+        """Adds `vectors` float32 `[T, D]` of `people` int64 `[T]`."""
+        first, last = self._count, self._count + len(vectors)
+        if last > len(self._vectors):
+            self._grow(last + last // _ROOM)
+        if self.int8:
+            scales = np.abs(vectors).max(1) / 127
+            self._vectors[first:last] = np.rint(vectors / scales[:, None])
+            self._scales[first:last] = scales
+        else:
+            self._vectors[first:last] = vectors
+        self._people[first:last] = people
+        self._count = last
+
+    def reserve(self, count: int) -> None:
+        """Makes room for `count` vectors in all, so that adding them copies nothing."""
+        if count > len(self._vectors):
+            self._grow(count)
+
+    def _grow(self, room: int) -> None:
+        for name in ("_vectors", "_scales", "_people"):
+            old = getattr(self, name)
+            if name == "_scales" and not self.int8:
+                continue
+            new = np.empty((room, *old.shape[1:]), old.dtype)
+            new[: self._count] = old[: self._count]
+            setattr(self, name, new)
+
+    def similarities(self, query: Vectors) -> Vectors:
+        """Of `query` float32 `[D]` with every vector, `[T]`."""
+        if not self.int8:
+            return np.asarray(self._vectors[: self._count] @ query)
+        found = np.empty(self._count, np.float32)
+        for first in range(0, self._count, _CHUNK):
+            last = min(first + _CHUNK, self._count)
+            found[first:last] = self._vectors[first:last].astype(np.float32) @ query
+        return found * self._scales[: self._count]
+
+    def search(self, query: Vectors, top: int) -> Sequence[Candidate]:
+        """The `top` most similar people to `query` float32 `[D]`, the most similar first; of equal ones the lower number."""
+        scores = self.similarities(query)
+        wanted = top
+        while True:
+            rows = _largest(scores, wanted)
+            found: dict[int, float] = {}
+            for row in rows:
+                found.setdefault(int(self._people[row]), float(scores[row]))
+            if len(found) >= top or len(rows) == len(scores):
+                break
+            wanted *= 4  # people of several templates took more than one place
+        ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        return [Candidate(person, min(1.0, max(-1.0, similarity))) for person, similarity in ordered[:top]]
+
+
+def _largest(scores: Vectors, count: int) -> Ids:
+    """The rows of the `count` largest scores, and of all that equal the least of these, the largest first."""
+    if count >= len(scores):
+        return np.argsort(-scores, kind="stable")
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    rows = np.flatnonzero(scores >= least)
+    return rows[np.argsort(-scores[rows], kind="stable")]

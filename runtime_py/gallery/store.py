@@ -1,0 +1,457 @@
+"""The gallery: people and their templates in one SQLite file (https://sqlite.org/fileformat2.html).
+
+What is acknowledged is on the disk: every change is one transaction in SQLite's rollback journal with synchronous = EXTRA, so
+a crash at any moment leaves the state before it or after it. What is deleted is overwritten (secure_delete). Two processes may
+write: a change waits for the other's to end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+import time
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from runtime_py.errors import (
+    GalleryClosedError,
+    GalleryDuplicateError,
+    GalleryError,
+    GalleryFormatError,
+    GalleryModelError,
+    GalleryPersonError,
+    GalleryReadError,
+    GalleryVersionError,
+    GalleryWriteError,
+)
+from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_name, check_templates
+from runtime_py.gallery.search import Index
+
+APPLICATION_ID = 0x50464741
+"""SQLite's application_id of a gallery: "PFGA"."""
+VERSION = 1
+"""SQLite's user_version. A later one is refused."""
+_PATIENCE_SECONDS = 30.0
+"""How long a change waits for another process's to end."""
+
+_SCHEMA = f"""
+CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, variant TEXT NOT NULL, size INTEGER NOT NULL,
+                     UNIQUE (sha256, variant, size));
+CREATE TABLE people (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
+                     created INTEGER NOT NULL, metadata TEXT NOT NULL);
+CREATE TABLE templates (number INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+                        model INTEGER NOT NULL REFERENCES models, created INTEGER NOT NULL, vector BLOB NOT NULL,
+                        crc32 INTEGER NOT NULL);
+CREATE INDEX templates_of_person ON templates (person);
+CREATE TABLE removals (count INTEGER NOT NULL);
+INSERT INTO removals VALUES (0);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+"""
+
+
+class Gallery:
+    """An open gallery; a context manager. May be shared between threads.
+
+    Every method may raise GalleryReadError (the file cannot be read), GalleryFormatError (it is damaged), GalleryClosedError;
+    every one that changes something GalleryWriteError (nothing was changed).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
+        """Opens the gallery at `path`, or makes an empty one there that only its owner can read.
+
+        Errors: GalleryReadError, where there is none and `create` is False too; GalleryFormatError; GalleryVersionError.
+        """
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._indices: dict[tuple[TemplateModel, bool], _Loaded] = {}
+        self._connection: sqlite3.Connection | None = _opened(self.path, create)
+
+    def __enter__(self) -> Gallery:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; the gallery cannot be used afterwards."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            self._indices.clear()
+
+    def __len__(self) -> int:
+        """How many people are enrolled."""
+        with self._reading() as connection:
+            return int(connection.execute("SELECT count(*) FROM people").fetchone()[0])
+
+    def people(self) -> tuple[Person, ...]:
+        """Everybody, by name."""
+        with self._reading() as connection:
+            return _people(connection, "")
+
+    def person(self, name: str) -> Person:
+        """The person of that name. Errors: GalleryPersonError, GalleryNameError."""
+        with self._reading() as connection:
+            return _person(connection, check_name(name))
+
+    def person_of(self, number: int) -> Person:
+        """The person whose number a search gave. Error: GalleryPersonError where they were deleted since."""
+        with self._reading() as connection:
+            found = _people(connection, "WHERE people.number = ?", number)
+        if not found:
+            raise GalleryPersonError(f"{self.path}: expected somebody who is enrolled, got number {number}; search again")
+        return found[0]
+
+    def models(self) -> tuple[TemplateModel, ...]:
+        """The models that templates in it are of."""
+        with self._reading() as connection:
+            rows = connection.execute("SELECT sha256, variant, size FROM models WHERE id IN (SELECT model FROM templates) ORDER BY id")
+            return tuple(TemplateModel(*row) for row in rows)
+
+    def enrol(
+        self, name: str, templates: npt.NDArray[np.floating], model: TemplateModel, metadata: Mapping[str, str] | None = None
+    ) -> Person:
+        """A new person of `templates` `[D]` or `[T, D]` that `model` made.
+
+        Errors: GalleryDuplicateError where somebody has the name; GalleryNameError; those of `check_templates`.
+        """
+        name, rows = check_name(name), check_templates(templates, model)
+        with self._changing() as connection:
+            return _enrol(connection, name, str(uuid.uuid4()), _now(), dict(metadata or {}), [(model, row, _now()) for row in rows])
+
+    def add(self, name: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
+        """More templates of somebody who is enrolled; also how one enrols again with a new model while the old one goes on
+        matching. Errors: GalleryPersonError; those of `check_templates`."""
+        name, rows = check_name(name), check_templates(templates, model)
+        with self._changing() as connection:
+            number = _number(connection, name)
+            _add(connection, number, [(model, row, _now()) for row in rows])
+            return _person(connection, name)
+
+    def re_enrol(self, name: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
+        """New templates in place of all that somebody has. Errors: GalleryPersonError; those of `check_templates`."""
+        name, rows = check_name(name), check_templates(templates, model)
+        with self._changing() as connection:
+            number = _number(connection, name)
+            _removed(connection, connection.execute("DELETE FROM templates WHERE person = ?", (number,)).rowcount)
+            _add(connection, number, [(model, row, _now()) for row in rows])
+            return _person(connection, name)
+
+    def rename(self, name: str, new: str) -> Person:
+        """Gives somebody another name. Errors: GalleryPersonError, GalleryDuplicateError, GalleryNameError."""
+        name, new = check_name(name), check_name(new)
+        with self._changing() as connection:
+            number = _number(connection, name)
+            if new != name:
+                _check_free(connection, new)
+            connection.execute("UPDATE people SET name = ? WHERE number = ?", (new, number))
+            return _person(connection, new)
+
+    def delete(self, name: str) -> None:
+        """Forgets somebody: their bytes are overwritten in the file. Errors: GalleryPersonError, GalleryNameError."""
+        name = check_name(name)
+        with self._changing() as connection:
+            number = _number(connection, name)
+            _removed(connection, connection.execute("DELETE FROM people WHERE number = ?", (number,)).rowcount)
+
+    def delete_all(self) -> int:
+        """Forgets everybody; returns how many there were."""
+        with self._changing() as connection:
+            count = connection.execute("DELETE FROM people").rowcount
+            connection.execute("DELETE FROM models")
+            _removed(connection, count)
+            return int(count)
+
+    def enrol_again(self, model: TemplateModel) -> tuple[Person, ...]:
+        """Who has no template of `model`, by name: after an update they are to be enrolled again, and match by the old model
+        until then."""
+        return tuple(person for person in self.people() if not person.has(model))
+
+    def search(self, query: npt.NDArray[np.floating], model: TemplateModel, top: int = 1, int8: bool = False) -> list[tuple[Person, float]]:
+        """The `top` most similar people to `query` `[D]` that `model` made, with the similarity of their nearest template, the
+        most similar first. Exact: every template of `model` is compared. `int8` compares templates of a byte a number.
+
+        Errors: GalleryModelError where people are enrolled, but none with `model`; those of `check_templates`.
+        """
+        vector = check_templates(query, model)[0]
+        with self._lock:
+            with self._reading() as connection:
+                index = self._index(connection, model, int8)
+                if not len(index):
+                    self._refuse_other_models(connection, model)
+                found = index.search(vector, top)
+                return [(_people(connection, "WHERE people.number = ?", item.person)[0], item.similarity) for item in found]
+
+    def index(self, model: TemplateModel, int8: bool = False) -> Index:
+        """The templates of `model` in memory, as `search` uses them; candidates' numbers go to `person_of`. Not to be changed."""
+        with self._lock, self._reading() as connection:
+            return self._index(connection, model, int8)
+
+    def entries(self) -> Iterator[tuple[Person, list[tuple[TemplateModel, int, Vectors]]]]:
+        """Everybody with the templates themselves, (model, created, float32 `[D]`), oldest first: what an export holds."""
+        with self._lock, self._reading() as connection:
+            everybody = _people(connection, "")
+            numbers = dict(connection.execute("SELECT id, number FROM people"))
+            for person in everybody:
+                yield person, [(model, created, vector) for model, created, vector in _vectors(connection, numbers[person.id])]
+
+    def insert(self, person: Person, templates: Sequence[tuple[TemplateModel, int, Vectors]]) -> Person:
+        """Somebody with the id and the times that they have elsewhere: what an import does. Errors: as `enrol`."""
+        checked = [(model, check_templates(vector, model)[0], created) for model, created, vector in templates]
+        with self._changing() as connection:
+            return _enrol(connection, check_name(person.name), person.id, person.created, dict(person.metadata), checked)
+
+    def check(self) -> list[str]:
+        """What is wrong with the file, a line each: SQLite's own check of its structure, then every template's checksum, size
+        and length. None: nothing is."""
+        problems: list[str] = []
+        with self._reading() as connection:
+            problems += [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            problems += [f"{row[0]}: a row refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+            rows = connection.execute(
+                "SELECT templates.number, vector, crc32, sha256, variant, size FROM templates JOIN models ON models.id = templates.model"
+            )
+            for number, blob, crc32, *model in rows:
+                reason = _wrong(blob, crc32, model)
+                if reason is not None:
+                    problems.append(f"template {number}: {reason}")
+        return problems
+
+    def _index(self, connection: sqlite3.Connection, model: TemplateModel, int8: bool) -> Index:
+        """The index of `model`, brought up to what the file holds now."""
+        loaded = self._indices.get((model, int8))
+        removals = connection.execute("SELECT count FROM removals").fetchone()[0]
+        if loaded is None or loaded.removals != removals:
+            loaded = self._indices[model, int8] = _Loaded(Index(model.size, int8), removals)
+        loaded.catch_up(connection, model)
+        return loaded.index
+
+    def _refuse_other_models(self, connection: sqlite3.Connection, model: TemplateModel) -> None:
+        others = [str(other) for other in self.models()]
+        if others:
+            raise GalleryModelError(
+                f"{self.path}: expected templates of {model}, got those of {', '.join(others)}; enrol people again with this model, "
+                "or search with the one that they were enrolled with"
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _typed(self.path, GalleryReadError):
+            connection = self._open()
+            if connection.in_transaction:
+                yield connection
+                return
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _typed(self.path, GalleryWriteError):
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise GalleryClosedError(f"{self.path}: expected an open gallery, got a closed one; open it again")
+        return self._connection
+
+
+class _Loaded:
+    """An index and how much of the file it has: templates are only ever appended or, with `removals` counted, removed."""
+
+    def __init__(self, index: Index, removals: int) -> None:
+        self.index, self.removals, self.last = index, removals, 0
+
+    def catch_up(self, connection: sqlite3.Connection, model: TemplateModel) -> None:
+        of_model = "FROM templates JOIN models ON models.id = templates.model WHERE sha256 = ? AND variant = ? AND size = ? AND number > ?"
+        wanted = (model.sha256, model.variant, model.size, self.last)
+        count = connection.execute(f"SELECT count(*) {of_model}", wanted).fetchone()[0]
+        if not count:
+            return
+        self.index.reserve(len(self.index) + count if not len(self.index) else 0)
+        rows = connection.execute(f"SELECT number, person, vector, crc32 {of_model} ORDER BY number", wanted)
+        while chunk := rows.fetchmany(4096):
+            for number, _, blob, crc32 in chunk:
+                if zlib.crc32(blob) != crc32 or len(blob) != 4 * model.size:
+                    raise GalleryFormatError(
+                        f"template {number}: expected the bytes that were written, got others; run the gallery's check"
+                    )
+            vectors = np.frombuffer(b"".join(row[2] for row in chunk), "<f4").reshape(-1, model.size)
+            self.index.add(vectors, np.array([row[1] for row in chunk], np.int64))
+            self.last = chunk[-1][0]
+
+
+def _opened(path: Path, create: bool) -> sqlite3.Connection:
+    if not path.exists():
+        if not create:
+            raise GalleryReadError(f"{path}: expected a gallery, found nothing; enrol somebody first")
+        _make(path)
+    with _typed(path, GalleryReadError):
+        connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            found = connection.execute("PRAGMA application_id").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found != APPLICATION_ID:
+                raise GalleryFormatError(f"{path}: expected a gallery, got another SQLite file")
+            if version != VERSION:
+                raise GalleryVersionError(f"{path}: expected a gallery of version {VERSION}, got {version}; update pocketface")
+            for pragma in (
+                "foreign_keys = ON",
+                "secure_delete = ON",
+                "synchronous = EXTRA",
+                "journal_mode = DELETE",
+                "trusted_schema = OFF",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+            connection.execute("SELECT count FROM removals").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _make(path: Path) -> None:
+    """An empty gallery, made aside and put in its place whole, unless another process was faster."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(temporary, isolation_level=None)
+        try:
+            connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        finally:
+            connection.close()
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except (OSError, sqlite3.Error) as error:
+        raise GalleryWriteError(f"{path}: a gallery cannot be made ({error}); give another place or make room") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _typed(path: Path, otherwise: type[GalleryReadError] | type[GalleryWriteError]) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
+        raise otherwise(f"{path}: {error}; nothing was changed, try again when the cause is gone") from None
+    except (sqlite3.DatabaseError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise GalleryFormatError(f"{path}: expected a gallery, got a damaged file ({error}); restore a copy or an export") from None
+
+
+def _people(connection: sqlite3.Connection, where: str, *values: Any) -> tuple[Person, ...]:
+    rows = connection.execute(
+        "SELECT people.id, name, people.created, metadata, sha256, variant, size, templates.created FROM people "
+        "LEFT JOIN templates ON templates.person = people.number LEFT JOIN models ON models.id = templates.model "
+        f"{where} ORDER BY name, templates.number",
+        values,
+    )
+    found: dict[str, tuple[str, int, dict[str, str], list[Template]]] = {}
+    for key, name, created, metadata, sha256, variant, size, at in rows:
+        entry = found.setdefault(key, (name, created, json.loads(metadata), []))
+        if sha256 is not None:
+            entry[3].append(Template(TemplateModel(sha256, variant, size), at))
+    return tuple(Person(key, name, created, tuple(templates), metadata) for key, (name, created, metadata, templates) in found.items())
+
+
+def _person(connection: sqlite3.Connection, name: str) -> Person:
+    return _people(connection, "WHERE people.number = ?", _number(connection, name))[0]
+
+
+def _number(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute("SELECT number FROM people WHERE name = ?", (name,)).fetchone()
+    if row is None:
+        raise GalleryPersonError("expected the name of somebody who is enrolled, got another; list the people to see who is")
+    return int(row[0])
+
+
+def _check_free(connection: sqlite3.Connection, name: str) -> None:
+    if connection.execute("SELECT 1 FROM people WHERE name = ?", (name,)).fetchone() is not None:
+        raise GalleryDuplicateError("expected a name that nobody has, got one that is taken; give another, or add to that person")
+
+
+def _enrol(
+    connection: sqlite3.Connection,
+    name: str,
+    key: str,
+    created: int,
+    metadata: dict[str, str],
+    templates: Sequence[tuple[TemplateModel, Vectors, int]],
+) -> Person:
+    _check_free(connection, name)
+    if connection.execute("SELECT 1 FROM people WHERE id = ?", (key,)).fetchone() is not None:
+        raise GalleryDuplicateError("expected somebody who is not enrolled, got one who is, by another name; delete or rename them first")
+    row = (key, name, created, json.dumps(metadata, sort_keys=True))
+    number = connection.execute("INSERT INTO people (id, name, created, metadata) VALUES (?, ?, ?, ?)", row).lastrowid
+    assert number is not None
+    _add(connection, number, templates)
+    return _person(connection, name)
+
+
+def _add(connection: sqlite3.Connection, person: int, templates: Sequence[tuple[TemplateModel, Vectors, int]]) -> None:
+    for model, vector, created in templates:
+        values = (model.sha256, model.variant, model.size)
+        connection.execute("INSERT OR IGNORE INTO models (sha256, variant, size) VALUES (?, ?, ?)", values)
+        found = connection.execute("SELECT id FROM models WHERE sha256 = ? AND variant = ? AND size = ?", values).fetchone()[0]
+        blob = vector.astype("<f4").tobytes()
+        connection.execute(
+            "INSERT INTO templates (person, model, created, vector, crc32) VALUES (?, ?, ?, ?, ?)",
+            (person, found, created, blob, zlib.crc32(blob)),
+        )
+
+
+def _removed(connection: sqlite3.Connection, count: int) -> None:
+    """Tells every index, of other processes too, that what it holds may be gone."""
+    if count:
+        connection.execute("UPDATE removals SET count = count + 1")
+
+
+def _vectors(connection: sqlite3.Connection, person: int) -> Iterator[tuple[TemplateModel, int, Vectors]]:
+    rows = connection.execute(
+        "SELECT vector, crc32, created, sha256, variant, size FROM templates JOIN models ON models.id = templates.model "
+        "WHERE person = ? ORDER BY number",
+        (person,),
+    ).fetchall()
+    for blob, crc32, created, *model in rows:
+        reason = _wrong(blob, crc32, model)
+        if reason is not None:
+            raise GalleryFormatError(f"a template: {reason}; run the gallery's check")
+        yield TemplateModel(*model), created, np.frombuffer(blob, "<f4")
+
+
+def _wrong(blob: bytes, crc32: int, model: Sequence[Any]) -> str | None:
+    """What is wrong with a stored template; None where nothing is."""
+    if not isinstance(blob, bytes) or zlib.crc32(blob) != crc32:
+        return "expected the bytes that were written, got others"
+    try:
+        check_templates(np.frombuffer(blob, "<f4"), TemplateModel(*model))
+    except (ValueError, GalleryError) as error:
+        return str(error)
+    return None
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

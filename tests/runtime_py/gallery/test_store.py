@@ -1,0 +1,261 @@
+"""The gallery keeps what it was given, refuses what makes no sense, and forgets what it is told to forget."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime_py import errors
+from runtime_py.gallery import Gallery, TemplateModel
+from runtime_py.gallery.people import check_name
+from tests.runtime_py.gallery.faces import SIZE, model, unit
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.pfgallery"
+
+
+def test_a_person_survives_closing(path: Path) -> None:
+    with Gallery(path) as gallery:
+        made = gallery.enrol("Ann", unit(1, 3), model(), {"room": "12"})
+    with Gallery(path) as gallery:
+        found = gallery.person("Ann")
+        assert found == made
+        assert found.metadata == {"room": "12"} and len(found.templates) == 3
+        assert [template.model for template in found.templates] == [model()] * 3
+
+
+def test_only_the_owner_can_read_a_new_gallery(path: Path) -> None:
+    Gallery(path).close()
+    assert os.stat(path).st_mode & 0o077 == 0
+
+
+def test_names_that_look_the_same_are_the_same(path: Path) -> None:
+    with Gallery(path) as gallery:
+        gallery.enrol("  Ame\u0301lie ", unit(1), model())
+        assert gallery.person("Amélie").name == "Amélie"
+        with pytest.raises(errors.GalleryDuplicateError):
+            gallery.enrol("Amélie", unit(2), model())
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "a\x00b", "x" * 256, "a\u2028b"])
+def test_what_is_no_name_is_refused(name: str) -> None:
+    with pytest.raises(errors.GalleryNameError):
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("templates", "error"),
+    [
+        (unit(1, 1, SIZE + 1), errors.GalleryDimensionError),
+        (unit(1) * 1.01, errors.GalleryNormalisationError),
+        (np.full((1, SIZE), np.nan, np.float32), errors.GalleryVectorError),
+        (np.full((1, SIZE), np.inf, np.float32), errors.GalleryVectorError),
+        (np.zeros((1, SIZE), np.float32), errors.GalleryNormalisationError),
+        (np.zeros((0, SIZE), np.float32), errors.GalleryVectorError),
+        (np.ones((1, SIZE), np.int32), errors.GalleryVectorError),
+    ],
+)
+def test_what_is_no_template_is_refused_and_nothing_is_written(path: Path, templates: np.ndarray, error: type[Exception]) -> None:
+    with Gallery(path) as gallery:
+        with pytest.raises(error):
+            gallery.enrol("Ann", templates, model())
+        assert len(gallery) == 0
+
+
+def test_errors_do_not_name_people(path: Path) -> None:
+    with Gallery(path) as gallery:
+        gallery.enrol("Zebediah", unit(1), model())
+        for change in (lambda: gallery.enrol("Zebediah", unit(2), model()), lambda: gallery.delete("Zebediah II")):
+            with pytest.raises(errors.GalleryError) as caught:
+                change()
+            assert "Zebediah" not in str(caught.value)
+
+
+def test_rename_and_re_enrol_keep_the_id(path: Path) -> None:
+    with Gallery(path) as gallery:
+        first = gallery.enrol("Ann", unit(1, 2), model())
+        gallery.enrol("Bob", unit(5), model())
+        assert gallery.rename("Ann", "Anna").id == first.id
+        again = gallery.re_enrol("Anna", unit(3), model("int8"))
+        assert again.id == first.id and [template.model for template in again.templates] == [model("int8")]
+        with pytest.raises(errors.GalleryDuplicateError):
+            gallery.rename("Anna", "Bob")
+        with pytest.raises(errors.GalleryPersonError):
+            gallery.person("Ann")
+
+
+def test_the_most_similar_person_comes_first_by_their_nearest_template(path: Path) -> None:
+    templates = {f"person {number}": unit(number, 1 + number % 3) for number in range(40)}
+    with Gallery(path) as gallery:
+        for name, rows in templates.items():
+            gallery.enrol(name, rows, model())
+        query = unit(99)[0]
+        expected = sorted(((float((rows @ query).max()), name) for name, rows in templates.items()), reverse=True)
+        found = gallery.search(query, model(), top=7)
+    assert [person.name for person, _ in found] == [name for _, name in expected[:7]]
+    # The same products summed in another order: 16 terms of at most 1, each off by 2^-24.
+    assert np.allclose([similarity for _, similarity in found], [similarity for similarity, _ in expected[:7]], atol=16 * 2**-24)
+
+
+def test_search_sees_every_change_of_its_own_and_of_another_process(path: Path) -> None:
+    with Gallery(path) as one, Gallery(path) as other:
+        rows = unit(1, 3)
+        one.enrol("Ann", rows[0], model())
+        assert one.search(rows[0], model())[0][0].name == "Ann"
+        other.enrol("Bob", rows[1], model())
+        assert one.search(rows[1], model())[0][0].name == "Bob"
+        other.re_enrol("Ann", rows[2], model())
+        assert one.search(rows[2], model())[0][1] == pytest.approx(1, abs=1e-6)
+        other.delete("Ann")
+        assert {person.name for person, _ in one.search(rows[2], model(), top=5)} == {"Bob"}
+        assert one.delete_all() == 1
+        assert other.search(rows[0], model()) == []
+
+
+def test_after_an_update_of_the_model_people_are_listed_and_match_by_the_old_one(path: Path) -> None:
+    old, new = model("fp32"), model("int8")
+    rows = unit(1, 2)
+    with Gallery(path) as gallery:
+        gallery.enrol("Ann", rows[0], old)
+        with pytest.raises(errors.GalleryModelError, match="enrol people again"):
+            gallery.search(rows[1], new)
+        assert [person.name for person in gallery.enrol_again(new)] == ["Ann"]
+        assert gallery.search(rows[0], old)[0][0].name == "Ann"
+        gallery.add("Ann", rows[1], new)
+        assert gallery.enrol_again(new) == ()
+        assert gallery.search(rows[1], new)[0][0].name == gallery.search(rows[0], old)[0][0].name == "Ann"
+
+
+def test_what_was_deleted_is_gone_from_the_file(path: Path) -> None:
+    rows = unit(1, 2)
+    with Gallery(path) as gallery:
+        gallery.enrol("Ann", rows[0], model(), {"note": "left in May"})
+        gallery.enrol("Bob", rows[1], model())
+        assert rows[0].tobytes() in path.read_bytes()
+        gallery.delete("Ann")
+        data = path.read_bytes()
+        assert rows[0].tobytes() not in data and b"Ann" not in data and b"left in May" not in data
+        assert rows[1].tobytes() in data
+        gallery.delete_all()
+    assert rows[1].tobytes() not in path.read_bytes()
+    assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_int8_vectors_find_the_same_person_and_take_a_quarter(path: Path) -> None:
+    with Gallery(path) as gallery:
+        for number in range(300):
+            gallery.enrol(f"{number}", unit(number), model())
+        query = (unit(123)[0] + 0.1 * unit(999)[0]).astype(np.float32)
+        query /= np.linalg.norm(query)
+        assert gallery.search(query, model(), int8=True)[0][0].name == gallery.search(query, model())[0][0].name == "123"
+        plain, small = gallery.index(model()), gallery.index(model(), int8=True)
+        assert small.bytes < 0.35 * plain.bytes  # a byte for four, and a scale of four bytes for 16 numbers
+        exact, rough = plain.similarities(query), small.similarities(query)
+        # Each number is off by at most half a step of 1/127 of the largest, which is at most 1.
+        assert np.abs(exact - rough).max() <= 0.5 / 127 * np.abs(query).sum()
+
+
+def test_memory_stays_below_a_tenth_more_than_the_vectors(path: Path) -> None:
+    with Gallery(path) as gallery:
+        for number in range(200):
+            gallery.enrol(f"{number}", unit(number, 4), model())
+            gallery.search(unit(0)[0], model())
+        index = gallery.index(model())
+    assert len(index) == 800 and index.bytes <= 1.1 * 800 * SIZE * 4
+
+
+def test_two_writers_lose_nothing(path: Path) -> None:
+    Gallery(path).close()
+
+    def write(letter: str) -> None:
+        with Gallery(path) as gallery:
+            for number in range(20):
+                gallery.enrol(f"{letter}{number}", unit(number), model())
+
+    writers = [threading.Thread(target=write, args=(letter,)) for letter in "ab"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with Gallery(path) as gallery:
+        assert len(gallery) == 40 and gallery.check() == []
+
+
+def test_a_closed_gallery_says_so(path: Path) -> None:
+    gallery = Gallery(path)
+    gallery.close()
+    with pytest.raises(errors.GalleryClosedError):
+        gallery.people()
+
+
+def test_what_is_no_gallery_is_refused(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(errors.GalleryReadError):
+        Gallery(path, create=False)
+    assert not path.exists()
+    path.write_bytes(b"not a database, but long enough to look like one" * 20)
+    with pytest.raises(errors.GalleryFormatError):
+        Gallery(path)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    with pytest.raises(errors.GalleryFormatError, match="another SQLite file"):
+        Gallery(other)
+    with pytest.raises(errors.GalleryReadError):
+        Gallery(tmp_path)
+
+
+def test_a_later_version_is_refused(path: Path) -> None:
+    Gallery(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    with pytest.raises(errors.GalleryVersionError):
+        Gallery(path)
+
+
+def test_check_and_search_find_a_changed_template(path: Path) -> None:
+    rows = unit(1, 2)
+    with Gallery(path) as gallery:
+        gallery.enrol("Ann", rows[0], model())
+        assert gallery.check() == []
+    data = bytearray(path.read_bytes())
+    at = data.find(rows[0].tobytes())
+    data[at + 5] ^= 1
+    path.write_bytes(data)
+    with Gallery(path) as gallery:
+        assert len(gallery.check()) == 1
+        with pytest.raises(errors.GalleryFormatError):
+            gallery.search(rows[0], model())
+
+
+def test_a_damaged_file_is_a_typed_error_or_is_found_by_check(path: Path) -> None:
+    with Gallery(path) as gallery:
+        for number in range(30):
+            gallery.enrol(f"{number}", unit(number, 4), model())
+    whole = path.read_bytes()
+    for seed in range(25):
+        start = int(np.random.default_rng(seed).integers(100, len(whole) - 400))
+        path.write_bytes(whole[:start] + bytes(300) + whole[start + 300 :])
+        try:
+            with Gallery(path) as gallery:
+                problems = gallery.check()
+                people = gallery.people()
+        except errors.GalleryError:
+            continue
+        unharmed = len(people) == 30 and [len(person.templates) for person in people] == [4] * 30
+        assert problems or unharmed, f"300 bytes zeroed at {start} went unnoticed"
+
+
+def test_a_model_is_what_the_manifest_states() -> None:
+    with pytest.raises(errors.GalleryModelError):
+        TemplateModel("ABC", "fp32", 16)
+    with pytest.raises(errors.GalleryModelError):
+        TemplateModel("0" * 64, "FP 32", 16)
+    with pytest.raises(errors.GalleryModelError):
+        TemplateModel("0" * 64, "fp32", 0)
