@@ -1,0 +1,38 @@
+package org.pocketface.sdk;
+
+import org.jetbrains.annotations.NotNull;
+
+/** A face that was found, in pixels of the photograph counted from pixel centres; it may reach past the photograph. */
+public final class Detection {
+  /** Sides of the face's box. */
+  public final double left, top, right, bottom;
+
+  /** How sure the detector is, 0 to 1. */
+  public final double score;
+
+  private final double[][] keyPoints;
+
+  Detection(double[] corners, double score, double[][] keyPoints) {
+    this.left = corners[0];
+    this.top = corners[1];
+    this.right = corners[2];
+    this.bottom = corners[3];
+    this.score = score;
+    this.keyPoints = keyPoints;
+  }
+
+  /** {@code [K][2]}: x, y of each key point, in the order of the manifest's {@code detector.keyPoints}; a copy. */
+  @NotNull
+  public double[][] keyPoints() {
+    double[][] copy = new double[keyPoints.length][];
+    for (int point = 0; point < copy.length; point++) {
+      copy[point] = keyPoints[point].clone();
+    }
+    return copy;
+  }
+
+  /** Pixels. */
+  public double area() {
+    return Math.max(0, right - left) * Math.max(0, bottom - top);
+  }
+}

@@ -1,0 +1,51 @@
+package org.pocketface.sdk.manifest;
+
+import com.eclipsesource.json.JsonObject;
+import com.eclipsesource.json.JsonValue;
+import com.eclipsesource.json.ParseException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.Set;
+
+/** Parses JSON and refuses what parsers disagree on. */
+final class Json {
+  private Json() {}
+
+  /**
+   * JSON in UTF-8. Refuses bytes that are not UTF-8, names given twice in an object, and fractions past the range of a double.
+   *
+   * @throws ManifestException where it is anything else
+   */
+  static JsonValue parse(ByteBuffer text) {
+    try {
+      // A new decoder reports what is no UTF-8; the constructor of String would replace it.
+      JsonValue value = com.eclipsesource.json.Json.parse(StandardCharsets.UTF_8.newDecoder().decode(text).toString());
+      check(value);
+      return value;
+    } catch (CharacterCodingException error) {
+      throw new ManifestException("expected JSON in UTF-8, got bytes that are not UTF-8");
+    } catch (ParseException error) {
+      throw new ManifestException("expected JSON in UTF-8, got something else (" + error.getMessage() + ")");
+    }
+  }
+
+  private static void check(JsonValue value) {
+    if (value.isObject()) {
+      Set<String> names = new HashSet<>();
+      for (JsonObject.Member member : value.asObject()) {
+        if (!names.add(member.getName())) {
+          throw new ManifestException("expected each name once in an object, got " + member.getName() + " twice");
+        }
+        check(member.getValue());
+      }
+    } else if (value.isArray()) {
+      for (JsonValue item : value.asArray()) {
+        check(item);
+      }
+    } else if (value.isNumber() && !Fields.isWhole(value) && Double.isInfinite(value.asDouble())) {
+      throw new ManifestException("expected a finite number, got " + value);
+    }
+  }
+}
