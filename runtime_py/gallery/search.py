@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class Index:
     def __init__(self, size: int, int8: bool = False) -> None:
         """`size`: numbers in a vector."""
         self.size, self.int8 = size, int8
-        self._vectors = np.empty((0, size), np.int8 if int8 else np.float32)
+        self._vectors: npt.NDArray[Any] = np.empty((0, size), np.int8 if int8 else np.float32)
         self._scales = np.empty(0, np.float32)
         self._people: Ids = np.empty(0, np.int64)
         self._count = 0
