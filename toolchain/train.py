@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 from safetensors import safe_open
@@ -30,7 +31,11 @@ from toolchain.data.faces import Faces
 from toolchain.errors import DataError, RecipeError
 from toolchain.model import to_input
 from toolchain.optimizers import MatrixMuon, is_matrix
+from toolchain.shared_batch_norm import restore_batch_norm, share_batch_norm
 from toolchain.stage import Context
+
+Order = Callable[[np.random.Generator], npt.NDArray[np.int64]]
+"""Gives the rows of the faces in the order in which an epoch takes them, each row once."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +52,8 @@ class Phase:
     """The rate at the end, as a share of `learning_rate`."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.pixels < 32 or self.pixels % 16:
-            raise RecipeError(f"Phase: expected steps >= 1 and pixels a multiple of 16 from 32, got {self.steps} and {self.pixels}")
+        if self.steps < 1 or self.pixels < 32 or self.pixels % 8:
+            raise RecipeError(f"Phase: expected steps >= 1 and pixels a multiple of 8 from 32, got {self.steps} and {self.pixels}")
 
     def rate(self, step: int) -> float:
         """The learning rate at `step` of this phase."""
@@ -121,8 +126,13 @@ def fit(
     context: Context,
     name: str,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    order: Order | None = None,
 ) -> None:
-    """Trains `net` in place by `objective(net, batch) -> scalar`, whose parameters are trained too.
+    """Trains `net` in place by `objective(net, batch) -> scalar`, whose parameters are trained too. `order`: of the faces in an
+    epoch; None: at random.
+
+    On several processes (`torchrun`) each takes its share of the very batch that one process would take, batch norm included, so
+    that the loss falls alike, up to rounding; an objective must be a mean over the batch for that.
 
     Keeps `<work>/<name>.safetensors` (the last checkpoint; a run that finds one goes on from it) and `<work>/<name>.jsonl`
     (metrics). Raises DataError where the faces are fewer than a batch.
@@ -134,6 +144,7 @@ def fit(
     torch.set_flush_denormal(True)
     _keep_freed_memory()
     task = _Task(net, objective).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    norms = share_batch_norm(task) if fabric.world_size > 1 else {}
     optimizers = _optimizers(task, settings)
     module, *wrapped = fabric.setup(task, *optimizers)
     context.work.mkdir(parents=True, exist_ok=True)
@@ -141,30 +152,32 @@ def fit(
     first = _restore(kept, task, optimizers) if kept.exists() else 0
     metrics = _Metrics(context, name, settings)
     labels = torch.from_numpy(faces.labels)
+    arranged = order or (lambda random: random.permutation(len(faces)))
     module.train()
     for step in context.progress.track(range(first, settings.steps), name, total=settings.steps - first):
         phase, within = settings.at(step)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = phase.rate(within)
-        loss = module(_draw(faces, labels, contract, settings, phase, context.seed, step, fabric))
+        # What a net or an objective draws (dropout, mixup) depends on the step alone too.
+        torch.manual_seed(hash_of(context.seed, step, fabric.global_rank, 1))
+        loss = module(_draw(faces, labels, contract, settings, phase, context.seed, step, fabric, arranged))
         fabric.backward(loss)
         fabric.clip_gradients(module, wrapped[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
         for optimizer in wrapped:
             optimizer.step()
             optimizer.zero_grad()
+        seen = fabric.all_reduce(loss.detach(), reduce_op="mean")
         if not fabric.is_global_zero:
             continue
         last = step + 1 == settings.steps
         due = validate is not None and ((step + 1) % settings.validate_every == 0 or last)
-        metrics.add(step + 1, float(loss.detach()), phase, within, validate(net) if due and validate is not None else {})
+        metrics.add(step + 1, float(torch.as_tensor(seen)), phase, within, validate(net) if due and validate is not None else {})
         module.train()
         if (step + 1) % settings.checkpoint_every == 0 or last:
             _save(kept, task, optimizers, step + 1)
     fabric.barrier()
-    if not fabric.is_global_zero:
-        # Batch norm statistics are each process's own: all go on with those that were kept.
-        _restore(kept, task, optimizers)
+    restore_batch_norm(task, norms)
     # What comes after training must not depend on whether there was any: a result that was kept is found without it.
     torch.set_flush_denormal(False)
     net.eval()
@@ -240,19 +253,28 @@ def _optimizers(task: nn.Module, settings: TrainSettings) -> list[torch.optim.Op
 
 
 def _draw(
-    faces: Faces, labels: Tensor, contract: InputContract, settings: TrainSettings, phase: Phase, seed: int, step: int, fabric: Fabric
+    faces: Faces,
+    labels: Tensor,
+    contract: InputContract,
+    settings: TrainSettings,
+    phase: Phase,
+    seed: int,
+    step: int,
+    fabric: Fabric,
+    arranged: Order,
 ) -> Batch:
-    """The batch of a step: a slice of the epoch's permutation, so that every face is seen once an epoch."""
+    """This process's share of the batch of a step: a slice of the epoch's order, so that every face is seen once an epoch."""
     epoch, position = divmod(step, len(faces) // settings.batch)
-    order = np.random.default_rng((seed, epoch)).permutation(len(faces))
-    share = settings.batch // fabric.world_size
-    start = position * settings.batch + fabric.global_rank * share
-    rows = np.sort(order[start : start + share])
+    order = arranged(np.random.default_rng((seed, epoch)))
+    rows = np.sort(order[position * settings.batch : (position + 1) * settings.batch])
     pixels = torch.from_numpy(np.ascontiguousarray(faces.images[rows])).to(fabric.device)
-    generator = torch.Generator().manual_seed(hash_of(seed, step, fabric.global_rank))
+    # The whole batch is augmented by every process, which costs little, so that its share is what one process would have made of it.
+    generator = torch.Generator().manual_seed(hash_of(seed, step, 0))
     augmented = settings.augment(pixels.permute(0, 3, 1, 2).float(), phase.pixels, generator)
-    index = torch.from_numpy(rows)
-    images = to_input(augmented, contract).contiguous(memory_format=torch.channels_last)
+    share = settings.batch // fabric.world_size
+    mine = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
+    images = to_input(augmented[mine], contract).contiguous(memory_format=torch.channels_last)
+    index = torch.from_numpy(rows[mine])
     return Batch(images, index.to(fabric.device), labels[index].to(fabric.device))
 
 

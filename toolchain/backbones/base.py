@@ -17,6 +17,11 @@ class Backbone(ABC):
 
     embedding_size: int = 128
 
+    @classmethod
+    def sizes(cls) -> tuple[Backbone, ...]:
+        """The settings that `toolchain methods --costs` tells the costs of, the cheapest for faces first; a paper's own among them."""
+        return (cls(),)
+
     @property
     @abstractmethod
     def input(self) -> InputContract:

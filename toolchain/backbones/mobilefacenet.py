@@ -4,38 +4,17 @@ average pooling, and a linear 1×1 layer to the embedding. Every layer is scaled
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from runtime_py.bundle import InputContract
 from toolchain.backbones.base import Backbone
-from toolchain.backbones.prelu import PReLU
+from toolchain.backbones.conv_norm import Activation, ConvNorm, initialise
 from toolchain.errors import RecipeError
 
-Activation = Literal["prelu", "relu", "relu6"]
 WIDTHS = (2.0, 1.0, 0.5, 0.25, 0.125)
-
-
-def activation(kind: Activation, channels: int) -> nn.Module:
-    """A new activation module for maps `[N, channels, H, W]`."""
-    if kind == "prelu":
-        return PReLU(channels)
-    return nn.ReLU(inplace=True) if kind == "relu" else nn.ReLU6(inplace=True)
-
-
-class ConvNorm(nn.Sequential):
-    """Convolution without bias, batch norm and, unless `act` is None, an activation. Padding keeps size / stride."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int, act: Activation | None) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-            nn.BatchNorm2d(outputs),
-        ]
-        if act is not None:
-            layers.append(activation(act, outputs))
-        super().__init__(*layers)
 
 
 class Bottleneck(nn.Module):
@@ -102,12 +81,7 @@ class MobileFaceNetModule(nn.Module):
         self.pool_norm = nn.BatchNorm2d(last)
         self.linear = nn.Conv2d(last, settings.embedding_size, 1, bias=False)
         self.norm = nn.BatchNorm2d(settings.embedding_size)
-        self._initialise()
-
-    def _initialise(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem_depthwise(self.stem(x))
@@ -141,6 +115,11 @@ class MobileFaceNet(Backbone):
             raise RecipeError(f"MobileFaceNet.embedding_size: expected at least 1, got {self.embedding_size}")
         if self.activation not in ("prelu", "relu", "relu6"):
             raise RecipeError(f"MobileFaceNet.activation: expected prelu, relu or relu6, got {self.activation}")
+
+    @classmethod
+    def sizes(cls) -> tuple[Backbone, ...]:
+        """The lecture's five widths, with its 512 numbers."""
+        return tuple(cls(embedding_size=512, width=width) for width in reversed(WIDTHS))
 
     @property
     def input(self) -> InputContract:

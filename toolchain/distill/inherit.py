@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from toolchain.backbones.mobilefacenet import Bottleneck, ConvNorm, MobileFaceNetModule
+from toolchain.backbones.conv_norm import ConvNorm
+from toolchain.backbones.mobilefacenet import Bottleneck, MobileFaceNetModule
 from toolchain.distill.teachers import Teacher, targets
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input, trainable_copy

@@ -7,11 +7,10 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from toolchain.errors import RecipeError
-from toolchain.losses.base import Loss
+from toolchain.losses.base import ClassificationLoss, Classifier, CosineClassifier
 
 
 def arcface_logits(cosines: Tensor, labels: Tensor, scale: float, margin_radians: float) -> Tensor:
@@ -30,23 +29,19 @@ def arcface_logits(cosines: Tensor, labels: Tensor, scale: float, margin_radians
     return scale * cosines.scatter(1, labels[:, None], target)
 
 
-class ArcFaceHead(nn.Module):
+class ArcFaceHead(CosineClassifier):
     """Class centres `[C, D]` and the loss on them."""
 
     def __init__(self, dim: int, classes: int, scale: float, margin_radians: float) -> None:
-        super().__init__()
-        self.centres = nn.Parameter(nn.init.normal_(torch.empty(classes, dim), std=0.01))
-        self.scale, self.margin_radians = scale, margin_radians
+        super().__init__(dim, classes, scale)
+        self.margin_radians = margin_radians
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
-        with torch.autocast(embeddings.device.type, enabled=False):
-            # cos θ near 1 needs float32: half precision would round the margin away
-            cosines = functional.normalize(embeddings.float()) @ functional.normalize(self.centres.float()).T
-            return functional.cross_entropy(arcface_logits(cosines, labels, self.scale, self.margin_radians), labels)
+    def logits(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        return arcface_logits(self.cosines(embeddings), labels, self.scale, self.margin_radians)
 
 
 @dataclass(frozen=True)
-class ArcFace(Loss):
+class ArcFace(ClassificationLoss):
     """Additive angular margin."""
 
     scale: float = 64.0
@@ -56,5 +51,5 @@ class ArcFace(Loss):
         if self.scale <= 0 or not 0 <= self.margin_radians < math.pi / 2:
             raise RecipeError(f"ArcFace: expected scale > 0 and 0 <= margin_radians < pi/2, got {self.scale} and {self.margin_radians}")
 
-    def build(self, dim: int, classes: int) -> nn.Module:
+    def build(self, dim: int, classes: int) -> Classifier:
         return ArcFaceHead(dim, classes, self.scale, self.margin_radians)
