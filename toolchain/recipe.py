@@ -38,17 +38,21 @@ class FaceGate:
     """What a variant must keep of fp32 in face terms: at least `keep_tar` of its true accept rate at the false accept rate
     `far`, on identities that were kept aside. None: nothing is asked.
 
-    A rate that was measured on some people is uncertain, so the gate looks at the 95 % interval of the share that was kept, for
-    which both variants are measured on the same draws of people (toolchain/bootstrap.py): it is missed where the whole interval
-    lies below `keep_tar`.
+    A share that was measured on some people is uncertain, so it is given the benefit of `standard_errors` of its own: with one,
+    a variant that keeps exactly what is asked misses by chance one time in six, and one that keeps two standard errors less
+    is caught five times in six. 0 judges by the measured share alone. Both variants are measured on the same draws of people
+    (toolchain/parity/face_terms.py), so that the error is that of their ratio and not of either rate.
     """
 
     keep_tar: float | None = None
     far: float = 1e-3
+    standard_errors: float = 1.0
 
     def __post_init__(self) -> None:
         if self.keep_tar is not None and not 0 < self.keep_tar <= 1:
             raise RecipeError(f"FaceGate.keep_tar: expected a share above 0 and up to 1, got {self.keep_tar}")
+        if self.standard_errors < 0:
+            raise RecipeError(f"FaceGate.standard_errors: expected 0 or more, got {self.standard_errors}")
         if self.far not in FALSE_MATCH_RATES:
             raise RecipeError(f"FaceGate.far: expected one of {', '.join(f'{far:g}' for far in FALSE_MATCH_RATES)}, got {self.far:g}")
 
