@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +18,9 @@ from toolchain.golden import golden_embeddings, golden_vectors
 from toolchain.parity import host
 from toolchain.provenance import Provenance
 from toolchain.report.machine import conversion_versions
+from toolchain.rounding import rounded_down, rounded_up
 from toolchain.targets import Target
 from toolchain.variants import Made
-
-COSINE_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -67,19 +65,6 @@ def parities(made: Made) -> tuple[manifest.Parity, ...]:
         for item in made.parity
         if isinstance(item, host.Parity)
     )
-
-
-def rounded_up(value: float) -> float:
-    """The least number of one significant digit that is not below `value`."""
-    if value <= 0:
-        return 0.0
-    exponent = math.floor(math.log10(value))
-    return float(f"{math.ceil(value / 10**exponent)}e{exponent}")
-
-
-def rounded_down(cosine: float) -> float:
-    """The largest number of 4 decimals that is not above `cosine`."""
-    return float(f"{math.floor(min(cosine, 1.0) * 10**COSINE_DIGITS) / 10**COSINE_DIGITS:.{COSINE_DIGITS}f}")
 
 
 def tensors(made: Made) -> tuple[manifest.TensorSpec, manifest.TensorSpec]:

@@ -19,7 +19,6 @@ from runtime_py.selftest import selftest
 from tests.conftest import Built
 from tests.tiny_recipe import FEW, RECIPE
 from toolchain import build as building
-from toolchain.assemble import rounded_down, rounded_up
 from toolchain.build import Order, with_steps
 from toolchain.cli import main
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
@@ -27,6 +26,7 @@ from toolchain.errors import GateError, RecipeError
 from toolchain.losses import ArcFace, Train
 from toolchain.progress import Progress
 from toolchain.recipe import Gate
+from toolchain.rounding import rounded_down, rounded_up
 from toolchain.targets import TARGETS
 from toolchain.train import Phase, TrainSettings
 

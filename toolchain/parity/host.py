@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -52,22 +53,12 @@ TFLITE_RUNTIME = Runtime("tflite-runtime", "tflite_runtime.interpreter")
 RUNTIMES = (LITERT, TFLITE_RUNTIME)
 
 
-@dataclass(frozen=True, eq=False)
-class Parity:
-    """How a variant's embeddings on one runtime agree with torch's.
+class Figures:
+    """How embeddings agree with those of the same faces that they are compared with. `max_abs`: the largest difference of a
+    component of embeddings of length 1; `cosines` `[N]`, one a face."""
 
-    `max_abs`: the largest difference of a component of embeddings of length 1; `cosines` `[N]`, one a face. `partitions`: how
-    many delegates share the graph (1: XNNPACK runs it whole; None: unknown to this runtime). `milliseconds`: the median of one
-    inference on one thread of this machine, for comparison within a run only.
-    """
-
-    runtime: str
-    version: str
-    faces: int
     max_abs: float
     cosines: Floats
-    partitions: int | None
-    milliseconds: float
 
     @property
     def min_cosine(self) -> float:
@@ -81,6 +72,23 @@ class Parity:
     def share_above(self, cosine: float) -> float:
         """The share of faces whose cosine is at least `cosine`."""
         return float((self.cosines >= cosine).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Parity(Figures):
+    """How a variant's embeddings on one runtime agree with torch's.
+
+    `partitions`: how many delegates share the graph (1: XNNPACK runs it whole; None: unknown to this runtime). `milliseconds`:
+    the median of one inference on one thread of this machine, for comparison within a run only.
+    """
+
+    runtime: str
+    version: str
+    faces: int
+    max_abs: float
+    cosines: Floats
+    partitions: int | None
+    milliseconds: float
 
 
 @dataclass(frozen=True)
@@ -129,15 +137,16 @@ def embeddings(tflite: bytes, images: npt.NDArray[np.uint8], contract: InputCont
 def check(name: str, results: tuple[Parity | NotRun, ...], gate: Gate) -> None:
     """Raises GateError, saying which bound `name` missed, by how much and what to try, for the first that it misses."""
     for result in results:
-        missed = None if isinstance(result, NotRun) else _missed(result, gate)
-        if missed is not None:
-            raise GateError(f"{name} on {result.runtime}: {missed}; {_ADVICE}")
+        why = None if isinstance(result, NotRun) else missed(result, gate)
+        if why is not None:
+            raise GateError(f"{name} on {result.runtime}: {why}; {_ADVICE}")
 
 
 _ADVICE = "try Equalize() and Calibrate() on more faces, keep the worst layers float (see sensitivity), or leave the variant out"
 
 
-def _missed(result: Parity, gate: Gate) -> str | None:
+def missed(result: Figures, gate: Gate) -> str | None:
+    """The first bound of `gate` that `result` misses, with both numbers; None where it keeps them all."""
     if gate.max_abs is not None and result.max_abs > gate.max_abs:
         return f"largest difference {result.max_abs:.2g}, the gate allows {gate.max_abs:.2g}"
     if gate.min_cosine is not None and result.min_cosine < gate.min_cosine:
@@ -161,22 +170,27 @@ def check_runs_everywhere(name: str, tflite: bytes) -> None:
 
 
 def partitions(interpreter: Any) -> int | None:
-    """How many parts of the graph run in XNNPACK where nothing is left outside them; 0 where something is.
-
-    Read from the operators after delegation: one delegate that gives the graph's output and reads nothing but the graph's
-    input and constants has all of it. None where the runtime does not list its operators.
-    """
+    """How many parts of the graph run in XNNPACK where nothing is left outside them; 0 where something is. None where the
+    runtime does not list its operators."""
     if not hasattr(interpreter, "_get_ops_details"):
         return None
-    operators = interpreter._get_ops_details()
+    ends = (interpreter.get_input_details(), interpreter.get_output_details())
+    inputs, outputs = ([int(item["index"]) for item in end] for end in ends)
+    return partitions_of(interpreter._get_ops_details(), inputs, outputs)
+
+
+def partitions_of(operators: Sequence[Mapping[str, Any]], inputs: Sequence[int], outputs: Sequence[int]) -> int:
+    """The same from what a runtime says of its operators (op_name, inputs and outputs of each) and the graph's own ends.
+
+    Read from the operators after delegation: one delegate that gives the graph's output and reads nothing but the graph's
+    input and constants has all of it.
+    """
     delegates = [operator for operator in operators if operator["op_name"].upper().endswith("DELEGATE")]
-    inputs = {int(item["index"]) for item in interpreter.get_input_details()}
-    outputs = {int(item["index"]) for item in interpreter.get_output_details()}
-    made = {int(index) for operator in operators if operator not in delegates for index in operator["outputs"]} if delegates else set()
     if len(delegates) != 1:
         return len(delegates)
+    made = {int(index) for operator in operators if operator is not delegates[0] for index in operator["outputs"]}
     reads = {int(index) for index in delegates[0]["inputs"]}
-    whole = outputs <= {int(index) for index in delegates[0]["outputs"]} and not (reads & made - inputs)
+    whole = set(outputs) <= {int(index) for index in delegates[0]["outputs"]} and not (reads & made - set(inputs))
     return 1 if whole else 0
 
 
