@@ -99,5 +99,5 @@ def variant_of(name: str, tflite: bytes, stored: bytes) -> Variant:
         golden_min_cosine=0.999,
         parity=(),
         accuracy=(),
-        thresholds=(Threshold(0.001, 0.5, 0.0005, 0.002, 1000, _NO_DATA),) if name == "float" else (),
+        thresholds=(Threshold(0.001, 0.5, 0.0005, 0.002, 1000, 40, _NO_DATA),) if name == "float" else (),
     )
