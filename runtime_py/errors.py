@@ -35,6 +35,8 @@ PocketFaceError                 whatever went wrong on purpose; `code` is stable
     ├── GalleryWriteError       gallery.write     the change was not made: the file is as before
     ├── GalleryFormatError      gallery.format    not a gallery, or a damaged one
     ├── GalleryVersionError     gallery.version   written by a later release
+    ├── GalleryKeyError         gallery.key       the means to seal or open an export are missing
+    ├── GalleryAuthenticationError  gallery.authentication  an export was changed, or sealed with another passphrase
     ├── GalleryClosedError      gallery.closed    it was closed before
     ├── GalleryPersonError      gallery.person    nobody of that name
     ├── GalleryDuplicateError   gallery.duplicate somebody of that name is there already
@@ -261,6 +263,18 @@ class GalleryVersionError(GalleryError):
     """A gallery that a later release wrote."""
 
     code = "gallery.version"
+
+
+class GalleryKeyError(GalleryError):
+    """What an export is sealed or opened with is missing."""
+
+    code = "gallery.key"
+
+
+class GalleryAuthenticationError(GalleryError):
+    """What is sealed is not what was written, or it was sealed with another passphrase."""
+
+    code = "gallery.authentication"
 
 
 class GalleryClosedError(GalleryError):

@@ -14,11 +14,12 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,10 @@ VERSION = 1
 _PATIENCE_SECONDS = 30.0
 """How long a change waits for another process's to end."""
 
+Entry = tuple[Person, Sequence[tuple[TemplateModel, int, Vectors]]]
+"""A person and their templates: (model, created, float32 `[D]`)."""
+Taken = Literal["refuse", "skip", "replace", "add"]
+
 _SCHEMA = f"""
 CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, variant TEXT NOT NULL, size INTEGER NOT NULL,
                      UNIQUE (sha256, variant, size));
@@ -58,6 +63,16 @@ INSERT INTO removals VALUES (0);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
 """
+
+
+@dataclass(frozen=True)
+class Merged:
+    """How many people were newly enrolled, skipped, replaced, and given the templates that they did not have."""
+
+    enrolled: int
+    skipped: int
+    replaced: int
+    added: int
 
 
 class Gallery:
@@ -199,19 +214,40 @@ class Gallery:
         with self._lock, self._reading() as connection:
             return self._index(connection, model, int8)
 
-    def entries(self) -> Iterator[tuple[Person, list[tuple[TemplateModel, int, Vectors]]]]:
-        """Everybody with the templates themselves, (model, created, float32 `[D]`), oldest first: what an export holds."""
-        with self._lock, self._reading() as connection:
-            everybody = _people(connection, "")
+    def entries(self) -> list[Entry]:
+        """Everybody with the templates themselves, oldest first: what an export holds."""
+        with self._reading() as connection:
             numbers = dict(connection.execute("SELECT id, number FROM people"))
-            for person in everybody:
-                yield person, [(model, created, vector) for model, created, vector in _vectors(connection, numbers[person.id])]
+            return [(person, tuple(_vectors(connection, numbers[person.id]))) for person in _people(connection, "")]
 
-    def insert(self, person: Person, templates: Sequence[tuple[TemplateModel, int, Vectors]]) -> Person:
-        """Somebody with the id and the times that they have elsewhere: what an import does. Errors: as `enrol`."""
-        checked = [(model, check_templates(vector, model)[0], created) for model, created, vector in templates]
+    def merge(self, entries: Iterable[Entry], taken: Taken = "refuse") -> Merged:
+        """Takes in people with the ids and times that they have elsewhere, all of them or none: what an import does.
+
+        Somebody is here already where the id or the name is. `taken` says what then: "refuse" all, "skip" them, "replace" their
+        templates, or "add" the templates that they don't have yet. Errors: GalleryDuplicateError; those of `enrol`.
+        """
+        checked = [
+            (person, check_name(person.name), [(model, check_templates(vector, model)[0], created) for model, created, vector in templates])
+            for person, templates in entries
+        ]
+        counts = {"enrolled": 0, "skipped": 0, "replaced": 0, "added": 0}
         with self._changing() as connection:
-            return _enrol(connection, check_name(person.name), person.id, person.created, dict(person.metadata), checked)
+            for person, name, templates in checked:
+                row = connection.execute("SELECT number FROM people WHERE id = ? OR name = ?", (person.id, name)).fetchone()
+                if row is None or taken == "refuse":
+                    _enrol(connection, name, person.id, person.created, dict(person.metadata), templates)
+                    counts["enrolled"] += 1
+                elif taken == "skip":
+                    counts["skipped"] += 1
+                elif taken == "replace":
+                    _removed(connection, connection.execute("DELETE FROM templates WHERE person = ?", row).rowcount)
+                    _add(connection, row[0], templates)
+                    counts["replaced"] += 1
+                else:
+                    held = {(model, vector.tobytes()) for model, _, vector in _vectors(connection, row[0])}
+                    _add(connection, row[0], [item for item in templates if (item[0], item[1].tobytes()) not in held])
+                    counts["added"] += 1
+        return Merged(**counts)
 
     def check(self) -> list[str]:
         """What is wrong with the file, a line each: SQLite's own check of its structure, then every template's checksum, size

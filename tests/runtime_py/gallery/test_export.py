@@ -1,0 +1,92 @@
+"""An export opens with its passphrase alone, holds everybody whole, and is taken in whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime_py import errors
+from runtime_py.gallery import Gallery
+from runtime_py.gallery.export import export_people, import_people, seal
+from tests.runtime_py.gallery.faces import model, unit
+
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    with Gallery(tmp_path / "first") as gallery:
+        gallery.enrol("Ann", unit(1, 3), model(), {"room": "12"})
+        gallery.enrol("Čeněk", unit(2), model("int8"))
+        assert export_people(gallery, tmp_path / "people.pfpeople", PASSPHRASE) == 2
+    return tmp_path / "people.pfpeople"
+
+
+def held(gallery: Gallery) -> list[object]:
+    return [(person, [(made, at, row.tobytes()) for made, at, row in rows]) for person, rows in gallery.entries()]
+
+
+def test_what_is_imported_is_what_was_exported(exported: Path, tmp_path: Path) -> None:
+    with Gallery(tmp_path / "second") as second, Gallery(tmp_path / "first") as first:
+        assert import_people(second, exported, PASSPHRASE).enrolled == 2
+        assert held(second) == held(first)
+
+
+def test_the_file_says_nothing_without_its_passphrase(exported: Path, tmp_path: Path) -> None:
+    data = exported.read_bytes()
+    assert b"Ann" not in data and unit(1, 3)[0].tobytes() not in data
+    with Gallery(tmp_path / "second") as gallery:
+        with pytest.raises(errors.GalleryAuthenticationError):
+            import_people(gallery, exported, "another")
+        with pytest.raises(errors.GalleryKeyError):
+            import_people(gallery, exported, "")
+        assert len(gallery) == 0
+
+
+def test_two_exports_of_the_same_people_share_no_key(exported: Path) -> None:
+    assert seal(b"x", PASSPHRASE)[12:] != seal(b"x", PASSPHRASE)[12:]
+
+
+def test_any_changed_byte_is_refused(exported: Path, tmp_path: Path) -> None:
+    data = exported.read_bytes()
+    with Gallery(tmp_path / "second") as gallery:
+        # Every byte of the header; a changed cost is refused by its bounds or by the key that it leads to.
+        for at in [*range(44), 44, len(data) // 2, len(data) - 1]:
+            changed = bytearray(data)
+            changed[at] ^= 1
+            exported.write_bytes(changed)
+            with pytest.raises((errors.GalleryFormatError, errors.GalleryVersionError, errors.GalleryAuthenticationError)):
+                import_people(gallery, exported, PASSPHRASE)
+        for size in (0, 3, 43, len(data) - 1):
+            exported.write_bytes(data[:size])
+            with pytest.raises(errors.GalleryFormatError):
+                import_people(gallery, exported, PASSPHRASE)
+        assert len(gallery) == 0
+
+
+def test_sealed_nonsense_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "people"
+    with Gallery(tmp_path / "gallery") as gallery:
+        for body in (b"", b"[]", b'{"models": [], "people": [{"id": "Ann"}]}', b'{"models": [], "people": [], "more": 1}'):
+            path.write_bytes(seal(body, PASSPHRASE))
+            with pytest.raises(errors.GalleryFormatError) as caught:
+                import_people(gallery, path, PASSPHRASE)
+            assert "Ann" not in str(caught.value)
+
+
+def test_people_who_are_here_already(exported: Path, tmp_path: Path) -> None:
+    with Gallery(tmp_path / "second") as gallery:
+        gallery.enrol("Ann", unit(9), model())
+        before = held(gallery)
+        with pytest.raises(errors.GalleryDuplicateError):
+            import_people(gallery, exported, PASSPHRASE)
+        assert held(gallery) == before, "nobody is taken in where somebody is refused"
+        assert import_people(gallery, exported, PASSPHRASE, "skip").skipped == 1
+        assert len(gallery.person("Ann").templates) == 1 and len(gallery) == 2
+        assert import_people(gallery, exported, PASSPHRASE, "add").added == 2
+        assert len(gallery.person("Ann").templates) == 4
+        import_people(gallery, exported, PASSPHRASE, "add")
+        assert len(gallery.person("Ann").templates) == 4, "what is there is not added twice"
+        assert import_people(gallery, exported, PASSPHRASE, "replace").replaced == 2
+        assert len(gallery.person("Ann").templates) == 3
