@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from runtime_py.bundle import Bundle
 from runtime_py.manifest import InputContract, RecipeRecord
 from toolchain import accuracies, assemble, variants
+from toolchain.bench.resident import kept_resident_bytes
 from toolchain.convert.route import Onnx2Tf
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
@@ -23,12 +25,13 @@ from toolchain.kept import Kept, KeptBytes, cache_folder, key_of
 from toolchain.load import load_model
 from toolchain.model import Model
 from toolchain.pack.writer import write_bundle
-from toolchain.parity.host import LEAST_FACES
+from toolchain.parity.host import LEAST_FACES, Parity
 from toolchain.progress import Progress
 from toolchain.provenance import model_card, provenance
 from toolchain.recipe import Recipe, Variant
-from toolchain.report.build_report import BuildReport, VariantReport, write_report
+from toolchain.report import page
 from toolchain.report.machine import conversion_versions, installed_versions, machine
+from toolchain.report.report import Report, of_bundle
 from toolchain.stage import Context, Stage, describe
 from toolchain.targets import Target
 from toolchain.train import TrainSettings
@@ -97,13 +100,15 @@ def with_steps(stage: Stage, steps: int | None) -> Stage:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a round of variants came to; `left_out` says why of those that were not made."""
+    """What a round of variants came to; `left_out` says why of those that were not made; `parity_faces` names the faces that parity
+    was measured on."""
 
     model: Model
     weights_sha256: str
     made: tuple[Made, ...]
     left_out: dict[str, str]
     seconds: dict[str, float]
+    parity_faces: tuple[str, ...]
 
 
 def make_variants(order: Order) -> Batch:
@@ -116,7 +121,7 @@ def make_variants(order: Order) -> Batch:
         model, sha256 = _weights(order, context, kept)
     results = KeptBytes(order.cache / "bytes")
     with clock.of("parity images"):
-        images = parity_images(context, model.input, results)
+        images, names = parity_images(context, model.input, results)
     workshop = Workshop(context, kept, results, Onnx2Tf(order.cache / "tflite"), images)
     made, left_out = [], {}
     for variant in order.chosen:
@@ -129,10 +134,10 @@ def make_variants(order: Order) -> Batch:
         order.progress.say(f"{variant.name}: left out: {left_out[variant.name]}")
     if not made:
         raise DataError(f"{order.name}: nothing to build: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    return Batch(model, sha256, tuple(made), left_out, clock.seconds)
+    return Batch(model, sha256, tuple(made), left_out, clock.seconds, names)
 
 
-def build(order: Order, target: Target, out: Path, recorded: Path | None = None) -> BuildReport:
+def build(order: Order, target: Target, out: Path, recorded: Path | None = None) -> Report:
     """Builds the bundle at `out` and its report beside it, each whole or not at all.
 
     `recorded`: accuracies that were measured on variants of the same bytes, beside those that come with the package.
@@ -151,8 +156,9 @@ def build(order: Order, target: Target, out: Path, recorded: Path | None = None)
         parts = assemble.assemble(_record(order, batch), order.name, target, default, batch.made, stated)
     with clock.of("writing"):
         write_bundle(out, parts.values, parts.blobs)
-    report = _report(order, target, default, batch, parts, out)
-    write_report(out.with_suffix(".report"), report)
+    with clock.of("report"):
+        report = _report(order, batch, Bundle.open(out))
+        page.write_report(out.with_suffix(".report"), report, stated.card)
     return report
 
 
@@ -170,26 +176,23 @@ def _record(order: Order, batch: Batch) -> RecipeRecord:
     return RecipeRecord(order.recipe.name, order.seed, batch.weights_sha256, conversion_versions(), description)
 
 
-def _report(order: Order, target: Target, default: str, batch: Batch, parts: assemble.Parts, out: Path) -> BuildReport:
+def _report(order: Order, batch: Batch, bundle: Bundle) -> Report:
+    """What the bundle says of itself, and what this build knows beyond it."""
+    report = of_bundle(bundle, machine(), installed_versions())
+    results = KeptBytes(order.cache / "bytes")
     rows = []
-    for item, section in zip(batch.made, parts.variants, strict=True):
-        parity = tuple(variants.figures(result) for result in item.parity)
-        seconds = batch.seconds[section.name]
-        rows.append(VariantReport(section.name, section.bytes, section.packed, parity, section.accuracy, seconds))
-    data = out.read_bytes()
-    return BuildReport(
-        bundle=out.name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        size=len(data),
-        name=order.name,
-        target=target.name,
-        default_variant=default,
-        variants=tuple(rows),
-        left_out=batch.left_out,
-        seconds=batch.seconds,
-        machine=machine(),
-        packages=installed_versions(),
-    )
+    for item, row in zip(batch.made, report.variants, strict=True):
+        found = item.parity[0]
+        rows.append(
+            replace(
+                row,
+                parity=tuple(variants.figures(result) for result in item.parity),
+                cosines=tuple(found.cosines.tolist()) if isinstance(found, Parity) else (),
+                resident=kept_resident_bytes(bundle, row.name, results),
+                seconds=batch.seconds[row.name],
+            )
+        )
+    return replace(report, variants=tuple(rows), left_out=batch.left_out, seconds=batch.seconds, parity_faces=batch.parity_faces)
 
 
 def train(order: Order) -> Model:
@@ -228,12 +231,13 @@ def _trained(order: Order, context: Context, kept: Kept) -> Model:
     return model
 
 
-def parity_images(context: Context, contract: InputContract, results: KeptBytes) -> Images:
-    """The faces that parity is measured on, uint8 `[256, H, W, 3]`: evenly spaced ones of the images kept aside, or of the
-    others, and drawn ones where the images are too few."""
+def parity_images(context: Context, contract: InputContract, results: KeptBytes) -> tuple[Images, tuple[str, ...]]:
+    """The faces that parity is measured on, uint8 `[256, H, W, 3]`, and their names: evenly spaced ones of the images kept aside,
+    or of the others, and drawn ones where the images are too few."""
     for faces in (context.aside, context.faces):
         if faces is not None and len(faces) >= LEAST_FACES:
-            return np.ascontiguousarray(faces.images[np.linspace(0, len(faces) - 1, LEAST_FACES).astype(np.int64)])
+            rows = np.linspace(0, len(faces) - 1, LEAST_FACES).astype(np.int64)
+            return np.ascontiguousarray(faces.images[rows]), tuple(faces.names[row] for row in rows)
     shape = (LEAST_FACES, contract.height, contract.width, 3)
     source = hashlib.sha256(Path(synthetic.__file__).read_bytes()).hexdigest()
 
@@ -241,7 +245,8 @@ def parity_images(context: Context, contract: InputContract, results: KeptBytes)
         return synthetic.faces(LEAST_FACES // 4, 4, contract.height, contract.width).images.tobytes()
 
     drawn = results.get(key_of(made="drawn faces", shape=shape, source=source), draw)
-    return np.frombuffer(bytearray(drawn), np.uint8).reshape(shape)
+    names = tuple(f"drawn face {number}" for number in range(LEAST_FACES))
+    return np.frombuffer(bytearray(drawn), np.uint8).reshape(shape), names
 
 
 @dataclass(frozen=True)

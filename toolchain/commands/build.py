@@ -27,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> Result:
     """A bundle, and its report beside it."""
     from toolchain.build import build as build_bundle
-    from toolchain.report.build_report import table as variants_table
+    from toolchain.report.console import table as variants_table
 
     order = order_of(options)
     out = options.out or Path(f"{order.name}-{options.target}{BUNDLE_SUFFIX}")

@@ -1,0 +1,1 @@
+"""Speed and memory of a bundle's variants on this machine."""

@@ -1,0 +1,273 @@
+"""The report's plots, each an SVG element to stand in a page.
+
+Matplotlib draws with stand-in colours; what leaves here names the page's own (`currentColor`, `var(--grid)`, `var(--series-1)` …), so
+that a plot follows the reader's light or dark scheme. Text stays text: it can be read aloud, searched and scaled. All are drawn
+for the width of a phone, in points, so that letters are legible there and only grow on a wider page.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+from runtime_py.manifest import Accuracy
+from toolchain.report.curves import Curves, VariantCurves
+from toolchain.report.report import Report, Sensitivity
+
+SERIES = 8
+"""Colours that the page has; a ninth variant takes the first again, with the next marker."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (6, 1)))
+WIDTH, HEIGHT = 4.6, 3.3  # inches: 331 x 238 points, a phone's page is about 340 wide
+LAYERS_SHOWN = 15
+
+_INK, _MUTED, _GRID, _PAPER = "#00000a", "#00000b", "#00000c", "#00000d"
+_OF_PAGE = {_INK: "currentColor", _MUTED: "var(--muted)", _GRID: "var(--grid)", _PAPER: "var(--paper)"} | {
+    f"#0000{number + 16:02x}": f"var(--series-{number + 1})" for number in range(SERIES)
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "pocketface",
+    "path.simplify": False,
+    "font.size": 9,
+    "axes.edgecolor": _MUTED,
+    "axes.labelcolor": _INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "text.color": _INK,
+    "lines.linewidth": 1.6,
+    "figure.constrained_layout.use": True,
+}
+
+
+def colour(number: int) -> str:
+    """The stand-in for the page's colour of series `number`, from 0."""
+    return f"#0000{number % SERIES + 16:02x}"
+
+
+def drawn(name: str, label: str, draw: Callable[[Axes], None], height: float = HEIGHT) -> str:
+    """The SVG of one pair of axes that `draw` fills. `name`: what its ids start with, one of its own on a page; `label`: what is
+    read aloud in its place. The same data give the same bytes."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(WIDTH, height))
+        figure.patch.set_visible(False)
+        axes = figure.subplots()
+        axes.patch.set_visible(False)
+        draw(axes)
+        written = io.StringIO()
+        figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    return _of_page(written.getvalue(), name, label)
+
+
+def _of_page(svg: str, name: str, label: str) -> str:
+    """`svg` as an element of a page: the page's colours and letters, ids that no other plot has, no style of its own."""
+    svg = svg[svg.index("<svg") :]
+    box = re.search(r'viewBox="[^"]*"', svg)
+    assert box is not None  # matplotlib always writes one
+    svg = re.sub(r"<svg[^>]*>", f'<svg role="img" aria-label="{html.escape(label)}" {box[0]}>', svg, count=1)
+    svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|xlink:href="#|url\(#)', lambda found: f"{found[1]}{name}-", svg).replace("xlink:href", "href")
+    svg = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", svg)
+    svg = re.sub(r"#0000[01][0-9a-f]", lambda found: _OF_PAGE[found[0]], svg)
+    return re.sub(r"\n\s*", "\n", svg).strip()
+
+
+def _dots(axes: Axes, x: Sequence[float], y: Sequence[float], which: str, size: float = 2.6) -> None:
+    """Points as one path of round dots: a fifteenth of the bytes of one mark each."""
+    across = np.column_stack([x, x, np.full(len(x), np.nan)]).ravel()
+    down = np.column_stack([y, y, np.full(len(y), np.nan)]).ravel()
+    axes.plot(across, down, color=which, linewidth=size, solid_capstyle="round", alpha=0.55)
+
+
+def accuracy_of(report: Report) -> dict[str, Accuracy]:
+    """The accuracy by folds of each variant that has one: measured for this report, else stated by the bundle."""
+    found = {}
+    measured = {item.name: item.accuracy for item in report.curves.variants} if report.curves else {}
+    for item in report.variants:
+        rows = [row for row in (*measured.get(item.name, ()), *item.accuracy) if row.std is not None]
+        if rows:
+            found[item.name] = rows[0]
+    return found
+
+
+def comparable_with_anchors(accuracies: dict[str, Accuracy]) -> bool:
+    """The anchors are of LFW's view 2; so must be what stands beside them."""
+    return bool(accuracies) and all(
+        row.protocol.lower().startswith("lfw") and "10 folds of 300 + 300" in row.protocol for row in accuracies.values()
+    )
+
+
+def size_and_accuracy(report: Report) -> str:
+    """Accuracy by folds against stored bytes, with the published anchors where the protocols agree."""
+    accuracies = accuracy_of(report)
+    anchors = report.anchors if comparable_with_anchors(accuracies) else ()
+
+    def draw(axes: Axes) -> None:
+        for anchor in anchors:
+            axes.plot(anchor.stored, 1 - anchor.lfw, marker="o", markersize=5, color=_MUTED, markerfacecolor="none", linestyle="none")
+            above = (0, 6) if anchor.name != "MobileFaceNet" else (0, -12)
+            axes.annotate(
+                anchor.name, (anchor.stored, 1 - anchor.lfw), above, textcoords="offset points", ha="center", color=_MUTED, fontsize=7.5
+            )
+        for number, item in enumerate(report.variants):
+            if item.name in accuracies:
+                value, std = accuracies[item.name].value, accuracies[item.name].std or 0.0
+                spread = [[min(std, 0.9 * (1 - value))], [std]]
+                style = {"color": colour(number), "marker": MARKERS[number % len(MARKERS)]}
+                axes.errorbar(item.bytes.stored, max(1 - value, 1e-4), spread, markersize=7, elinewidth=0.9, **style)
+        errors = [1 - row.value for row in accuracies.values()] + [1 - anchor.lfw for anchor in anchors]
+        axes.set(xscale="log", yscale="log", xlabel="stored bytes", ylabel="accuracy (axis by error)")
+        axes.set_ylim(min(1.0, 1.7 * max(errors)), 0.6 * max(min(errors), 1e-4))
+        _bytes_axis(axes, [item.bytes.stored for item in report.variants] + [anchor.stored for anchor in anchors])
+        ticks = [
+            tick for tick in (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001) if axes.get_ylim()[1] <= tick <= axes.get_ylim()[0]
+        ]
+        axes.yaxis.set_major_locator(FixedLocator(ticks))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{100 * (1 - error):g} %"))
+
+    listed = "; ".join(f"{name} {100 * row.value:.2f} %" for name, row in accuracies.items())
+    return drawn("size", f"Accuracy against stored size: {listed}", draw)
+
+
+def _bytes_axis(axes: Axes, sizes: Sequence[int]) -> None:
+    low, high = min(sizes) / 1.6, max(sizes) * 1.6
+    ticks = [step * 10**power for power in range(3, 9) for step in (1, 2, 5) if low <= step * 10**power <= high]
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) < 8 else [tick for tick in ticks if str(tick)[0] != "5"]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1e6:g} MB" if size >= 1e6 else f"{size / 1e3:g} kB"))
+
+
+def roc(report: Report, curves: Curves) -> str:
+    """True accept rate against false accept rate."""
+
+    def draw(axes: Axes) -> None:
+        for number, item in _numbered(report, curves):
+            axes.plot(item.far, item.tar, color=colour(number), linestyle=DASHES[number % len(DASHES)])
+        axes.set(xscale="log", xlabel="false accept rate", ylabel="true accept rate")
+        axes.set_xlim(min(min(item.far) for item in curves.variants), 1)
+
+    return drawn("roc", f"ROC curves of {len(curves.variants)} variants; the table of rates states their values", draw)
+
+
+def det(report: Report, curves: Curves) -> str:
+    """False non-match rate against false match rate, both by powers of ten (Martin et al., The DET curve, Eurospeech 1997, who scale
+    by normal deviates; powers of ten are read more easily and show the same order)."""
+    lowest = 1 / curves.genuine
+
+    def draw(axes: Axes) -> None:
+        for number, item in _numbered(report, curves):
+            missed = np.maximum(1 - np.array(item.tar), lowest / 2)
+            axes.plot(item.far, missed, color=colour(number), linestyle=DASHES[number % len(DASHES)])
+        axes.set(xscale="log", yscale="log", xlabel="false match rate", ylabel="false non-match rate")
+        axes.set_xlim(min(min(item.far) for item in curves.variants), 1)
+        axes.set_ylim(lowest / 2, 1)
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+    return drawn("det", f"DET curves of {len(curves.variants)} variants", draw)
+
+
+def _numbered(report: Report, curves: Curves) -> list[tuple[int, VariantCurves]]:
+    """Each variant's curves with its number in the report, which its colour goes by."""
+    numbers = {item.name: number for number, item in enumerate(report.variants)}
+    return [(numbers[item.name], item) for item in curves.variants]
+
+
+def histogram(report: Report, curves: Curves, name: str) -> str:
+    """How alike pairs of one person and of two are to variant `name`."""
+    number, item = next((number, item) for number, item in _numbered(report, curves) if item.name == name)
+    threshold = next((rate["threshold"] for rate in item.evaluation["tar_at_far"] if rate["far"] == 1e-3), None)
+
+    def draw(axes: Axes) -> None:
+        edges = np.array(curves.edges)
+        axes.stairs(item.impostor, edges, color=_MUTED, fill=True, alpha=0.35)
+        axes.stairs(item.genuine, edges, color=colour(number), fill=True, alpha=0.35)
+        axes.stairs(item.impostor, edges, color=_MUTED, linewidth=1.2)
+        axes.stairs(item.genuine, edges, color=colour(number), linewidth=1.2)
+        if threshold is not None:
+            axes.axvline(threshold, color=_INK, linewidth=1, linestyle=(0, (3, 2)))
+            axes.text(threshold, 0.99, " FAR 1e-3", transform=axes.get_xaxis_transform(), va="top", fontsize=7.5)
+        axes.set(xlabel="cosine", ylabel="share of pairs")
+        axes.margins(x=0)
+        axes.set_ylim(bottom=0)
+
+    label = f"Histogram of similarities by {name}: {curves.genuine} genuine pairs, {curves.impostors} impostor pairs"
+    return drawn(f"histogram-{number}", label, draw, 2.2)
+
+
+def followed(report: Report, curves: Curves, name: str) -> str:
+    """The similarity of the same pairs by the reference and by variant `name`."""
+    number, item = next((number, item) for number, item in _numbered(report, curves) if item.name == name)
+    reference = next(other for other in curves.variants if other.name == curves.reference)
+    same = np.array(curves.sampled_same)
+
+    def draw(axes: Axes) -> None:
+        x, y = np.array(reference.sampled), np.array(item.sampled)
+        ends = (min(x.min(), y.min()) - 0.03, max(x.max(), y.max()) + 0.03)
+        axes.plot(ends, ends, color=_MUTED, linewidth=0.8)
+        _dots(axes, x[~same], y[~same], _MUTED)
+        _dots(axes, x[same], y[same], colour(number))
+        axes.set(xlim=ends, ylim=ends, xlabel=f"cosine by {curves.reference}", ylabel=f"by {name}")
+
+    label = f"Similarities of {len(same)} pairs by {name} against {curves.reference}"
+    return drawn(f"followed-{number}", label, draw, 2.6)
+
+
+def parity(report: Report) -> str:
+    """1 - cosine of LiteRT's embedding to torch's, a dot a face, for each variant."""
+    shown = [(number, item) for number, item in enumerate(report.variants) if item.cosines]
+    floor = 1e-9
+
+    def draw(axes: Axes) -> None:
+        for place, (number, item) in enumerate(shown):
+            away = np.maximum(1 - np.array(item.cosines), floor)
+            # Spread by a fixed sequence (the golden ratio's), so that faces of one value are seen and every run draws the same.
+            across = place + 0.5 * ((np.arange(len(away)) * 0.6180339887) % 1 - 0.5)
+            _dots(axes, across, away, colour(number))
+            axes.plot([place - 0.32, place + 0.32], [np.median(away)] * 2, color=_INK, linewidth=1)
+        axes.set(yscale="log", ylabel="1 − cosine to torch")
+        axes.set_xlim(-0.5, len(shown) - 0.5)
+        axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))
+        axes.set_xticks(range(len(shown)), [item.name.replace("-", "-\n") for _, item in shown])
+        axes.grid(axis="x", visible=False)
+
+    least = "; ".join(f"{item.name} {min(item.cosines):.5f}" for _, item in shown)
+    return drawn("parity", f"Agreement with torch on {len(report.parity_faces)} faces, least cosine: {least}", draw)
+
+
+def sensitivity(found: Sensitivity) -> str:
+    """The layers that int8 costs most, by the error that is taken away where one of them stays float."""
+    layers = found.layers[:LAYERS_SHOWN][::-1]
+
+    def draw(axes: Axes) -> None:
+        axes.barh([_short(layer.tensor) for layer in layers], [100 * (1 - layer.error) for layer in layers], color=colour(0), height=0.7)
+        axes.set(xlabel="error taken away, %")
+        axes.tick_params(axis="y", labelsize=7)
+        axes.grid(axis="y", visible=False)
+
+    label = "; ".join(f"{_short(layer.tensor)} {100 * (1 - layer.error):.1f} %" for layer in found.layers[:3])
+    return drawn("sensitivity", f"Layers that cost most by the error that leaving each in float takes away: {label}", draw, 3.8)
+
+
+def _short(tensor: str) -> str:
+    """The end of a tensor's name, which tells layers apart: their beginnings are alike."""
+    name = tensor.split(";")[0].rstrip("/")
+    return name if len(name) <= 28 else f"…{name[-27:]}"
