@@ -1,0 +1,9 @@
+"""MobileNet V3 large: by CosFace on the hardest faces of each batch."""
+
+from toolchain.backbones import MobileNetV3
+from toolchain.losses import CosFace, HardExamples
+from toolchain.short_recipe import short_recipe
+
+BACKBONE = MobileNetV3(size="large")
+LOSS = HardExamples(of=CosFace(scale=32), keep=0.7)
+RECIPE = short_recipe("mobilenet_v3_large", "MobileNet V3 large, by CosFace with hard example mining", BACKBONE, LOSS, static_int8=False)

@@ -1,0 +1,10 @@
+"""MobileNet V3 small: by ArcFace on the hardest faces of each batch."""
+
+from toolchain.backbones import MobileNetV3
+from toolchain.losses import ArcFace, HardExamples
+from toolchain.short_recipe import short_recipe
+
+LOSS = HardExamples(of=ArcFace(scale=32), keep=0.7)
+RECIPE = short_recipe(
+    "mobilenet_v3_small", "MobileNet V3 small, by ArcFace with hard example mining", MobileNetV3(), LOSS, static_int8=False
+)

@@ -1,0 +1,28 @@
+"""The form that the recipes of single backbones share: trained from scratch on labelled faces by one loss or two, four variants."""
+
+from __future__ import annotations
+
+from toolchain.backbones import Backbone
+from toolchain.compress.calibrate import Calibrate
+from toolchain.compress.equalize import Equalize
+from toolchain.compress.fold_batch_norm import FoldBatchNorm
+from toolchain.convert.fp16 import Fp16
+from toolchain.convert.fp32 import Fp32
+from toolchain.convert.int8 import Int8
+from toolchain.convert.int8_dynamic import Int8Dynamic
+from toolchain.losses import Loss, Train
+from toolchain.recipe import Recipe, Variant
+from toolchain.train import Phase, TrainSettings
+
+FIRST = TrainSettings((Phase(1500),), batch=64)
+THEN = TrainSettings((Phase(500, learning_rate=5e-4),), batch=64)
+
+
+def short_recipe(name: str, summary: str, backbone: Backbone, loss: Loss, then: Loss | None = None, static_int8: bool = True) -> Recipe:
+    """A recipe that trains `backbone` for 1,500 steps of 64 faces by `loss`, and, if given, for 500 more by `then`; `--steps` changes
+    both. `static_int8`: False for a net with operations that leave XNNPACK in int8."""
+    stages = (Train(loss, FIRST),) if then is None else (Train(loss, FIRST), Train(then, THEN))
+    variants: tuple[Variant, ...] = (Fp32(), Fp16(), Int8Dynamic())
+    if static_int8:
+        variants = (*variants, Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate())))
+    return Recipe(name, summary, variants, "int8" if static_int8 else "int8-dynamic", backbone, train=stages)
