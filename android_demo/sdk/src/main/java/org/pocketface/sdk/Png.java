@@ -5,12 +5,13 @@ import java.nio.ByteOrder;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import org.jetbrains.annotations.NotNull;
 
 /**
  * Reads the PNGs of a bundle: 8-bit RGB, not interlaced (PNG specification, third edition, W3C 2025). The self-test reads with this, not
  * with the platform's decoder, so that what it says of a phone is not about how that phone decodes or colour-manages pictures.
  */
-final class Png {
+public final class Png {
   private static final long SIGNATURE = 0x89504E470D0A1A0AL;
   private static final int HEADER = 0x49484452; // "IHDR"
   private static final int DATA = 0x49444154; // "IDAT"
@@ -32,7 +33,8 @@ final class Png {
    * @throws ImageException.Size where it has too many pixels
    * @throws ImageException.Truncated where it ends too early or is damaged
    */
-  static Pixels read(ByteBuffer file, String name) {
+  @NotNull
+  public static Pixels read(@NotNull ByteBuffer file, @NotNull String name) {
     return new Png(file, name).read();
   }
 
