@@ -1,24 +1,42 @@
 package org.pocketface.demo;
 
-/** A camera frame that stands upright and is not mirrored: {@code rgb} holds height × width × 3 bytes, row by row, and may be longer. */
-public final class Frame {
-    /** Red, green, blue of each pixel, row by row. */
-    public byte[] rgb = new byte[0];
-    /** Pixels across. */
-    public int width;
-    /** Pixels down. */
-    public int height;
-    /** Whether the camera looks at the phone's user. */
-    public boolean front;
-    /** When the frame was taken, in milliseconds of a clock that only goes on. */
-    public long milliseconds;
+import org.pocketface.sdk.Pixels;
 
-    /** Makes room for {@code width} × {@code height} pixels, whose content is then undefined. */
-    public void resize(int width, int height) {
-        this.width = width;
-        this.height = height;
-        if (rgb.length < 3 * width * height) {
-            rgb = new byte[3 * width * height];
-        }
+/** A camera frame that stands upright and is not mirrored. It is filled again and again. */
+public final class Frame {
+  private Pixels pixels = new Pixels(1, 1, new byte[3]);
+  private boolean front;
+  private long milliseconds;
+
+  /**
+   * Makes room for another picture, whose content is undefined until it is written.
+   *
+   * @param front whether the camera looks at the phone's user
+   * @param milliseconds when it was taken, by a clock that only goes on
+   * @return where to write it
+   */
+  public Pixels reuse(int height, int width, boolean front, long milliseconds) {
+    if (pixels.height() != height || pixels.width() != width) {
+      byte[] rgb = pixels.rgb().length == 3 * height * width ? pixels.rgb() : new byte[3 * height * width];
+      pixels = new Pixels(height, width, rgb);
     }
+    this.front = front;
+    this.milliseconds = milliseconds;
+    return pixels;
+  }
+
+  /** The picture. */
+  public Pixels pixels() {
+    return pixels;
+  }
+
+  /** Whether the camera looks at the phone's user. */
+  public boolean front() {
+    return front;
+  }
+
+  /** When it was taken, in milliseconds of a clock that only goes on. */
+  public long milliseconds() {
+    return milliseconds;
+  }
 }
