@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
 from toolchain.convert.int8 import Int8, weighted
-from toolchain.convert.route import Converter
 from toolchain.model import Model
 from toolchain.parity.host import embeddings, reference_embeddings
-from toolchain.stage import Context
+from toolchain.variants import Workshop
 
 
 @dataclass(frozen=True)
@@ -25,21 +21,21 @@ class Relief:
     error: float
 
 
-def sensitivity(
-    model: Model, variant: Int8, converter: Converter, context: Context, images: npt.NDArray[np.uint8]
-) -> tuple[Relief, ...]:
+def sensitivity(model: Model, variant: Int8, workshop: Workshop) -> tuple[Relief, ...]:
     """Every convolution and linear layer of `variant`, the one whose float form helps most first; their names are what
-    `Int8.keep_float` takes. `images` uint8 `[N, H, W, 3]` RGB: faces kept aside, never those of a benchmark."""
-    reference = reference_embeddings(model, images)
+    `Int8.keep_float` takes. `model` went through the variant's stages. Measured on the workshop's images: faces kept aside or drawn
+    ones, never those of a benchmark. Each conversion is kept, so that what was stopped goes on."""
+    reference = reference_embeddings(model, workshop.images)
 
     def error(settings: Int8) -> float:
-        found = embeddings(settings.convert(model, converter, context), images, model.input)
+        found = embeddings(workshop.convert(settings, model), workshop.images, model.input)
         return 1.0 - float((found * reference).sum(1).mean())
 
     whole = error(variant)
-    layers = weighted(converter.float32(model))[variant.float_front :]
+    layers = weighted(workshop.converter.float32(model))[variant.float_front :]
+    rest = [layer for layer in layers if layer not in variant.keep_float]
     relief = [
         Relief(name, error(replace(variant, keep_float=(*variant.keep_float, name))) / whole)
-        for name in context.progress.track([layer for layer in layers if layer not in variant.keep_float], "sensitivity", len(layers))
+        for name in workshop.context.progress.track(rest, "layers")
     ]
     return tuple(sorted(relief, key=lambda item: item.error))

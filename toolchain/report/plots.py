@@ -28,6 +28,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (6, 1)))
 WIDTH, HEIGHT = 4.6, 3.3  # inches: 331 x 238 points, a phone's page is about 340 wide
 LAYERS_SHOWN = 15
+LEAST_DISTANCE = 1e-9
+"""Of a cosine from 1: what is closer is drawn here."""
 
 _INK, _MUTED, _GRID, _PAPER = "#00000a", "#00000b", "#00000c", "#00000d"
 _OF_PAGE = {_INK: "currentColor", _MUTED: "var(--muted)", _GRID: "var(--grid)", _PAPER: "var(--paper)"} | {
@@ -90,7 +92,7 @@ def _of_page(svg: str, name: str, label: str) -> str:
 
 
 def _dots(axes: Axes, x: Sequence[float], y: Sequence[float], which: str, size: float = 2.6) -> None:
-    """Points as one path of round dots: a fifteenth of the bytes of one mark each."""
+    """Points as one path of round dots, which is a line of no length with round ends: far fewer bytes than a mark each."""
     across = np.column_stack([x, x, np.full(len(x), np.nan)]).ravel()
     down = np.column_stack([y, y, np.full(len(y), np.nan)]).ravel()
     axes.plot(across, down, color=which, linewidth=size, solid_capstyle="round", alpha=0.55)
@@ -121,11 +123,10 @@ def size_and_accuracy(report: Report) -> str:
 
     def draw(axes: Axes) -> None:
         for anchor in anchors:
-            axes.plot(anchor.stored, 1 - anchor.lfw, marker="o", markersize=5, color=_MUTED, markerfacecolor="none", linestyle="none")
-            above = (0, 6) if anchor.name != "MobileFaceNet" else (0, -12)
-            axes.annotate(
-                anchor.name, (anchor.stored, 1 - anchor.lfw), above, textcoords="offset points", ha="center", color=_MUTED, fontsize=7.5
-            )
+            place = (anchor.stored, 1 - anchor.lfw)
+            axes.plot(*place, marker="o", markersize=5, color=_MUTED, markerfacecolor="none", linestyle="none")
+            beside = {"xytext": (5, 0), "va": "center"} if len(anchor.mark) < 6 else {"xytext": (0, 6), "ha": "center"}
+            axes.annotate(anchor.mark, place, textcoords="offset points", color=_MUTED, fontsize=7.5, **beside)
         for number, item in enumerate(report.variants):
             if item.name in accuracies:
                 value, std = accuracies[item.name].value, accuracies[item.name].std or 0.0
@@ -149,9 +150,10 @@ def size_and_accuracy(report: Report) -> str:
 
 def _bytes_axis(axes: Axes, sizes: Sequence[int]) -> None:
     low, high = min(sizes) / 1.6, max(sizes) * 1.6
-    ticks = [step * 10**power for power in range(3, 9) for step in (1, 2, 5) if low <= step * 10**power <= high]
+    steps = (1, 3) if high > 30 * low else (1, 2, 5)
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(FixedLocator(ticks if len(ticks) < 8 else [tick for tick in ticks if str(tick)[0] != "5"]))
+    ticks = [step * 10**power for power in range(2, 9) for step in steps]
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1e6:g} MB" if size >= 1e6 else f"{size / 1e3:g} kB"))
 
@@ -234,11 +236,10 @@ def followed(report: Report, curves: Curves, name: str) -> str:
 def parity(report: Report) -> str:
     """1 - cosine of LiteRT's embedding to torch's, a dot a face, for each variant."""
     shown = [(number, item) for number, item in enumerate(report.variants) if item.cosines]
-    floor = 1e-9
 
     def draw(axes: Axes) -> None:
         for place, (number, item) in enumerate(shown):
-            away = np.maximum(1 - np.array(item.cosines), floor)
+            away = np.maximum(1 - np.array(item.cosines), LEAST_DISTANCE)
             # Spread by a fixed sequence (the golden ratio's), so that faces of one value are seen and every run draws the same.
             across = place + 0.5 * ((np.arange(len(away)) * 0.6180339887) % 1 - 0.5)
             _dots(axes, across, away, colour(number))

@@ -13,10 +13,12 @@ from toolchain.convert.fp32 import Fp32
 from toolchain.convert.int8 import Int8, weighted
 from toolchain.convert.int8_dynamic import Int8Dynamic
 from toolchain.errors import ConversionError, RecipeError
+from toolchain.kept import Kept, KeptBytes
 from toolchain.model import Model
 from toolchain.parity import host
 from toolchain.parity.sensitivity import sensitivity
 from toolchain.recipe import Variant
+from toolchain.variants import Workshop
 
 VARIANTS: list[tuple[Variant, Callable[[], Model]]] = [
     (Fp32(), tiny_nets.folded),
@@ -101,8 +103,10 @@ def test_grids_need_their_encodings() -> None:
 
 
 def test_sensitivity_lists_every_layer_and_the_best_first_helps() -> None:
-    context = tiny_nets.context(tiny_nets.session_folder())
-    found = sensitivity(tiny_nets.calibrated(), Int8(), tiny_nets.converter(), context, tiny_nets.images(64, seed=7))
+    folder = tiny_nets.session_folder()
+    context, kept = tiny_nets.context(folder), KeptBytes(folder / "bytes")
+    workshop = Workshop(context, Kept(folder / "stages"), kept, tiny_nets.converter(), tiny_nets.images(64, seed=7))
+    found = sensitivity(tiny_nets.calibrated(), Int8(), workshop)
     assert {item.tensor for item in found} == set(weighted(tiny_nets.converter().float32(tiny_nets.calibrated())))
     assert found[0].error == min(item.error for item in found) < 1.0
 
