@@ -1,24 +1,49 @@
-"""Measured accuracies of models, by the sha256 of the .tflite that was measured: what a build may state of a variant.
+"""Measured figures of models, by the sha256 of the .tflite that was measured: what a build may state of a variant.
 
-A build measures nothing on faces that it does not have. `toolchain evaluate BUNDLE --record FILE` writes down what it
-measured; a build whose variant comes out with the same bytes states the same figures.
+`toolchain evaluate BUNDLE --record FILE` writes down what it measured; a build whose variant comes out with the same bytes states
+the same figures, and needs no faces for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from runtime_py import typed_json
-from runtime_py.manifest import Accuracy
+from runtime_py.manifest import Accuracy, FaceTerms, Threshold, UnsupportedThreshold
 from toolchain import files
 from toolchain.errors import DataError
 
 SHIPPED = Path(__file__).parent / "weights" / "accuracy.json"
-Accuracies = Mapping[str, tuple[Accuracy, ...]]
+Row = TypeVar("Row", Accuracy, FaceTerms)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one model, as a manifest states it."""
+
+    accuracy: tuple[Accuracy, ...] = ()
+    face_terms: tuple[FaceTerms, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    thresholds_left_out: tuple[UnsupportedThreshold, ...] = ()
+
+    def updated(self, newer: Measured) -> Measured:
+        """With the figures of `newer`: those of the same protocol and data are replaced, and the thresholds, which are one
+        calibration, as a whole where `newer` has some or says why not."""
+        calibrated = newer if newer.thresholds or newer.thresholds_left_out else self
+        return Measured(
+            _merged(self.accuracy, newer.accuracy),
+            _merged(self.face_terms, newer.face_terms),
+            calibrated.thresholds,
+            calibrated.thresholds_left_out,
+        )
+
+
+Accuracies = Mapping[str, Measured]
 
 
 @dataclass(frozen=True)
@@ -36,16 +61,28 @@ def read_accuracies(path: Path) -> Accuracies:
         raise DataError(f"{path}: expected accuracies as `toolchain evaluate --record` writes them: {error}") from None
 
 
-def record(path: Path, measured: Mapping[str, Sequence[Accuracy]]) -> None:
-    """Adds figures to the file: those of the same model, data and protocol are replaced, all others kept."""
-    known = {sha256: list(rows) for sha256, rows in read_accuracies(path).items()} if path.exists() else {}
-    for sha256, rows in measured.items():
-        new = {(row.protocol, row.data_sha256) for row in rows}
-        kept = [row for row in known.get(sha256, []) if (row.protocol, row.data_sha256) not in new]
-        known[sha256] = sorted([*kept, *rows], key=lambda row: (row.data_sha256, row.protocol))
-    values = {sha256: [_json(row) for row in rows] for sha256, rows in sorted(known.items())}
+def merged(known: Accuracies, newer: Accuracies) -> Accuracies:
+    """Both, by `Measured.updated` where they speak of the same model."""
+    return {**known, **{sha256: known.get(sha256, Measured()).updated(found) for sha256, found in newer.items()}}
+
+
+def record(path: Path, measured: Accuracies) -> None:
+    """Adds figures to the file, by `merged`."""
+    models = merged(read_accuracies(path) if path.exists() else {}, measured)
+    values = {sha256: _plain(found) for sha256, found in sorted(models.items())}
     files.write(path, json.dumps({"models": values}, indent=1) + "\n")
 
 
-def _json(row: Accuracy) -> dict[str, object]:
-    return {name: value for name, value in dataclasses.asdict(row).items() if value is not None}
+def _merged(known: Iterable[Row], newer: Iterable[Row]) -> tuple[Row, ...]:
+    rows = {(row.data_sha256, row.protocol): row for row in (*known, *newer)}
+    return tuple(rows[key] for key in sorted(rows))
+
+
+def _plain(found: Measured) -> dict[str, object]:
+    """As JSON values, without what is empty or None: both are the defaults."""
+    values = {}
+    for item in dataclasses.fields(found):
+        rows = [{name: value for name, value in dataclasses.asdict(row).items() if value is not None} for row in getattr(found, item.name)]
+        if rows:
+            values[item.name] = rows
+    return values

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runtime_py import manifest
 from runtime_py.embedder import Embedder
 from runtime_py.interpreter import Interpreter, shape_of
-from toolchain.accuracies import Accuracies
+from toolchain.accuracies import Accuracies, Measured
 from toolchain.detector import packaged_detector, template
 from toolchain.golden import golden_embeddings, golden_vectors
 from toolchain.parity import host
@@ -25,11 +25,13 @@ from toolchain.variants import Made
 
 @dataclass(frozen=True)
 class Stated:
-    """What is known of the weights beside themselves: recorded accuracies, licences and data, and the model card."""
+    """What is known of the weights beside themselves: measured figures, licences and data, the model card, and the gates that
+    variants missed, by name, where they were allowed to."""
 
     accuracies: Accuracies
     provenance: Provenance
     card: bytes | None
+    missed: Mapping[str, tuple[str, ...]]
 
 
 def plain(value: Any) -> Any:
@@ -83,6 +85,7 @@ def _spec(details: dict[str, Any]) -> manifest.TensorSpec:
 def variant(made: Made, recorded: Accuracies) -> manifest.Variant:
     """The manifest's section of a variant."""
     taken, given = tensors(made)
+    known = recorded.get(made.sha256, Measured())
     return manifest.Variant(
         name=made.variant.name,
         file=f"models/{made.variant.name}.{'packed' if made.variant.packed else 'tflite'}",
@@ -95,7 +98,10 @@ def variant(made: Made, recorded: Accuracies) -> manifest.Variant:
         golden=f"golden/{made.variant.name}.f32",
         golden_min_cosine=golden_bound(made),
         parity=parities(made),
-        accuracy=recorded.get(made.sha256, ()),
+        accuracy=known.accuracy,
+        thresholds=known.thresholds,
+        thresholds_left_out=known.thresholds_left_out,
+        face_terms=known.face_terms,
     )
 
 
@@ -129,6 +135,7 @@ def assemble(record: manifest.RecipeRecord, name: str, target: Target, default: 
     sections = []
     for item in made:
         section = variant(item, stated.accuracies)
+        section = dataclasses.replace(section, missed_gates=stated.missed.get(section.name, ()))
         embeddings = golden_embeddings(Embedder(section, contract, item.tflite), golden.crops)
         blobs |= {section.file: item.stored, section.golden: embeddings}
         roles |= {section.file: "packed-model" if section.packed else "model", section.golden: "golden-embeddings"}

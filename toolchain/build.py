@@ -23,6 +23,7 @@ from toolchain.data.faces import Faces
 from toolchain.errors import DataError, RecipeError
 from toolchain.kept import Kept, KeptBytes, cache_folder, key_of
 from toolchain.load import load_model
+from toolchain.measure import measure_made
 from toolchain.model import Model
 from toolchain.pack.writer import write_bundle
 from toolchain.parity.host import LEAST_FACES, Parity
@@ -44,7 +45,8 @@ class Order:
 
     `weights`, with the `contract` of what they take, stand in place of the recipe's own. `images`: aligned faces to train
     on, folders or tars; without any, what needs them is taken from what is kept, or left out. `steps` stands in place of the
-    number of steps of every training stage. `cache`: where results are kept. `variants` None: all of the recipe's.
+    number of steps of every training stage. `cache`: where results are kept. `variants` None: all of the recipe's. `allow`: those
+    that may miss their gates, marked so.
     """
 
     recipe: Recipe
@@ -57,10 +59,11 @@ class Order:
     device: str = "cpu"
     cache: Path = field(default_factory=cache_folder)
     progress: Progress = field(default_factory=Progress)
+    allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.recipe.variants]
-        for name in self.variants or ():
+        for name in (*(self.variants or ()), *self.allow):
             if name not in names:
                 raise RecipeError(f"{name}: recipe {self.recipe.name} has no such variant; expected some of {', '.join(names)}")
         if self.contract is not None and self.weights is None:
@@ -109,6 +112,7 @@ class Batch:
     left_out: dict[str, str]
     seconds: dict[str, float]
     parity_faces: tuple[str, ...]
+    workshop: Workshop
 
 
 def make_variants(order: Order) -> Batch:
@@ -134,30 +138,34 @@ def make_variants(order: Order) -> Batch:
         order.progress.say(f"{variant.name}: left out: {left_out[variant.name]}")
     if not made:
         raise DataError(f"{order.name}: nothing to build: " + "; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    return Batch(model, sha256, tuple(made), left_out, clock.seconds, names)
+    return Batch(model, sha256, tuple(made), left_out, clock.seconds, names, workshop)
 
 
 def build(order: Order, target: Target, out: Path, recorded: Path | None = None) -> Report:
     """Builds the bundle at `out` and its report beside it, each whole or not at all.
 
-    `recorded`: accuracies that were measured on variants of the same bytes, beside those that come with the package.
-    Errors: as `make_variants`; GateError where a variant missed its gate; nothing is written then.
+    `recorded`: figures that were measured on variants of the same bytes, beside those that come with the package. What they do
+    not speak of is measured on the faces kept aside, where there are some.
+    Errors: as `make_variants`; GateError where a variant missed its gate and is not in `order.allow`; nothing is written then.
     """
-    known = dict(accuracies.read_accuracies(accuracies.SHIPPED)) if accuracies.SHIPPED.exists() else {}
+    known = accuracies.read_accuracies(accuracies.SHIPPED) if accuracies.SHIPPED.exists() else {}
     if recorded is not None:
-        known.update(accuracies.read_accuracies(recorded))
+        known = accuracies.merged(known, accuracies.read_accuracies(recorded))
     weights = order.weights or order.recipe.weights
-    stated = assemble.Stated(known, provenance(weights), model_card(weights))
+    stated_provenance, card = provenance(weights), model_card(weights)
     batch = make_variants(order)
-    variants.judge(batch.made)
     clock = Clock(batch.seconds)
+    with clock.of("face terms"):
+        measured, not_measured = measure_made(batch.made, batch.model, batch.workshop, known)
+    missed = variants.judge(batch.made, order.allow, measured)
+    stated = assemble.Stated(measured, stated_provenance, card, missed)
     with clock.of("assembling"):
         default = _default(order, batch)
         parts = assemble.assemble(_record(order, batch), order.name, target, default, batch.made, stated)
     with clock.of("writing"):
         write_bundle(out, parts.values, parts.blobs)
     with clock.of("report"):
-        report = _report(order, batch, Bundle.open(out))
+        report = replace(_report(order, batch, Bundle.open(out)), not_run=not_measured)
         page.write_report(out.with_suffix(".report"), report, stated.card)
     return report
 

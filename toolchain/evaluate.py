@@ -1,5 +1,7 @@
 """Accuracy in face terms: a pairs file by folds, or labelled folders, for weights and for each variant of a bundle.
 
+What is measured on labelled folders of a bundle's variants beside it is in toolchain/measure.py: face terms and thresholds.
+
 Protocol of verification: one embedding an image, no mirror image, L2-normalised, compared by cosine. With a pairs file in
 LFW's form: accuracy by folds (each fold by the threshold of the others), mean ± standard deviation over the folds. Without
 one: all pairs of the labelled images, and rank-1 identification.
@@ -20,17 +22,19 @@ import torch
 from runtime_py.bundle import Bundle
 from runtime_py.embedder import Embedder
 from runtime_py.manifest import Accuracy, InputContract
+from toolchain.bootstrap import MOST_IMPOSTORS, Comparisons
 from toolchain.data import protocols
 from toolchain.data.faces import Faces
 from toolchain.data.protocols import FoldAccuracy, Rate
 from toolchain.errors import DataError
+from toolchain.kept import KeptBytes, key_of
 from toolchain.load import load_model
 from toolchain.progress import Progress
+from toolchain.report.machine import machine
 
 Floats = npt.NDArray[np.float32]
 
 FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
-MOST_IMPOSTORS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -96,13 +100,13 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
         first = None
         data = hashlib.sha256((faces.fingerprint() + hashlib.sha256(pairs_file.read_bytes()).hexdigest()).encode()).hexdigest()
     else:
-        left, right, same = protocols.labelled_pairs(faces.labels, MOST_IMPOSTORS)
+        comparisons = Comparisons.of(faces.identities)
+        same = comparisons.same
         if not same.any() or same.all():
             counts = f"{len(faces)} images of {identities} identities"
             raise DataError(f"expected two identities, one of them with two images, got {counts}; give labelled folders or a pairs file")
-        scores, accuracy = protocols.pair_scores(embeddings, left, right), None
-        drawn = f" ({MOST_IMPOSTORS} impostors drawn)" if int((~same).sum()) == MOST_IMPOSTORS else ""
-        protocol = f"all pairs of {identities} identities{drawn}, cosine, no flip"
+        scores, accuracy = comparisons.scores(embeddings), None
+        protocol = all_pairs_protocol(comparisons)
         first = protocols.rank1(embeddings, faces.labels)
         data = faces.fingerprint()
     rates = [protocols.tar_at_far(scores, same, far) for far in FALSE_ACCEPT_RATES]
@@ -120,6 +124,12 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
     )
 
 
+def all_pairs_protocol(comparisons: Comparisons) -> str:
+    """The name of the protocol that compares labelled images with each other."""
+    drawn = f" ({MOST_IMPOSTORS} impostors drawn)" if int((~comparisons.same).sum()) == MOST_IMPOSTORS else ""
+    return f"all pairs of {int(comparisons.people.max()) + 1} identities{drawn}, cosine, no flip"
+
+
 def of_weights(path: Path, contract: InputContract | None, faces: Faces) -> Iterator[tuple[str, Floats]]:
     """(name, embeddings `[N, D]`) of a weights file. Errors: DataError."""
     model = load_model(path, contract)
@@ -128,15 +138,38 @@ def of_weights(path: Path, contract: InputContract | None, faces: Faces) -> Iter
     yield path.stem, model.embed(pixels).numpy()
 
 
-def of_bundle(bundle: Bundle, variant: str, faces: Faces, progress: Progress) -> Iterator[tuple[str, Floats]]:
-    """(name, embeddings `[N, D]`) of a bundle's variant, or of each for `all`, by the runtime that a device has.
+def of_bundle(
+    bundle: Bundle, variant: str, faces: Faces, progress: Progress, kept: KeptBytes | None = None
+) -> Iterator[tuple[str, Floats]]:
+    """(name, embeddings `[N, D]`) of a bundle's variant, or of each for `all`, by the runtime that a device has. `kept`: where
+    they are kept by content.
 
     Errors: BundleVariantError where there is no such variant; DataError where the images are of another size.
     """
     _check_size(Path(bundle.source), faces, bundle.manifest.preprocessing.input)
+    data = faces.fingerprint() if kept is not None else ""
     for name in bundle.variants if variant == "all" else (bundle.variant(variant).name,):
         embedder = Embedder(bundle.variant(name), bundle.manifest.preprocessing.input, bundle.model(name))
-        yield name, np.stack([embedder.embed(image) for image in progress.track(faces.images, f"embedding by {name}", len(faces))])
+        yield name, of_embedder(embedder, faces, data, progress, kept)
+
+
+def of_embedder(embedder: Embedder, faces: Faces, data: str, progress: Progress, kept: KeptBytes | None = None) -> Floats:
+    """Embeddings `[N, D]` of `faces`, whose fingerprint is `data`."""
+
+    def embed() -> bytes:
+        images = progress.track(faces.images, f"embedding by {embedder.variant.name}", len(faces))
+        return np.stack([embedder.embed(image) for image in images]).tobytes()
+
+    if kept is None:
+        return _floats(embed(), len(faces))
+    runtime = f"{embedder.interpreter.runtime} {embedder.interpreter.version}"
+    contract = asdict(embedder.contract)
+    key = key_of(made="embeddings", tflite=embedder.variant.sha256, contract=contract, faces=data, runtime=runtime, machine=machine())
+    return _floats(kept.get(key, embed), len(faces))
+
+
+def _floats(data: bytes, rows: int) -> Floats:
+    return np.frombuffer(data, np.float32).reshape(rows, -1)
 
 
 def _check_size(path: Path, faces: Faces, contract: InputContract) -> None:

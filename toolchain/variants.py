@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 import toolchain
+from toolchain.accuracies import Accuracies
 from toolchain.convert.route import Onnx2Tf
 from toolchain.convert.tie import tie
+from toolchain.errors import GateError
 from toolchain.kept import Kept, KeptBytes, key_of
 from toolchain.model import Model
 from toolchain.pack.packed import pack
-from toolchain.parity import host
+from toolchain.parity import face_terms, host
 from toolchain.recipe import Variant
 from toolchain.report.machine import conversion_versions, machine
 from toolchain.stage import Context, Stage, describe
@@ -127,10 +129,24 @@ def figures(result: host.Parity | host.NotRun) -> dict[str, Any]:
     }
 
 
-def judge(made: Iterable[Made]) -> None:
-    """Raises GateError for the first variant that missed its recipe's gate."""
-    for item in made:
-        host.check(item.variant.name, item.parity, item.variant.gate)
+def judge(made: Iterable[Made], allowed: Sequence[str] = (), measured: Accuracies | None = None) -> dict[str, tuple[str, ...]]:
+    """The gates that each variant missed, by its name: those of its agreement with torch, and, where it was `measured`, of what it
+    keeps of fp32. Error: GateError for the first variant that missed one and is not `allowed` to."""
+    missed = {item.variant.name: missed_gates(item, measured or {}) for item in made}
+    for name, reasons in missed.items():
+        if reasons and name not in allowed:
+            raise GateError(f"{name} {'; '.join(reasons)}; {host.ADVICE}, or leave it in, marked, by --allow {name}")
+    return {name: reasons for name, reasons in missed.items() if reasons}
+
+
+def missed_gates(made: Made, measured: Accuracies) -> tuple[str, ...]:
+    """The gates that a variant missed, each as what was found and what was asked for."""
+    gate = made.variant.gate
+    parity = [(result.runtime, host.missed(result, gate)) for result in made.parity if isinstance(result, host.Parity)]
+    reasons = [f"on {runtime}: {why}" for runtime, why in parity if why is not None]
+    terms = measured[made.sha256].face_terms if made.sha256 in measured else ()
+    verdicts = [face_terms.judge(made.variant.face_gate, row) for row in terms]
+    return (*reasons, *(verdict.reason for verdict in verdicts if verdict.missed))
 
 
 def _plain(result: host.Parity | host.NotRun) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import toolchain
-from runtime_py.manifest import Accuracy
-from toolchain.accuracies import read_accuracies, record
+from runtime_py.manifest import Accuracy, Threshold, UnsupportedThreshold
+from toolchain.accuracies import Measured, read_accuracies, record
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
 from toolchain.evaluate import Evaluation, evaluate, of_weights
@@ -75,18 +75,25 @@ def row(protocol: str, value: float, data: str = "0" * 64) -> Accuracy:
 
 def test_a_record_adds_and_replaces_by_model_data_and_protocol(tmp_path: Path) -> None:
     path, first, second = tmp_path / "accuracy.json", "a" * 64, "b" * 64
-    record(path, {first: [row("x", 0.5), row("y", 0.25)]})
-    record(path, {first: [row("x", 0.75), row("x", 0.125, "1" * 64)], second: [row("x", 1.0)]})
+    calibrated = (Threshold(0.01, 0.5, 0.005, 0.02, 1000, 12, "0" * 64),)
+    record(path, {first: Measured((row("x", 0.5), row("y", 0.25)), thresholds=calibrated)})
+    record(path, {first: Measured((row("x", 0.75), row("x", 0.125, "1" * 64))), second: Measured((row("x", 1.0),))})
     assert read_accuracies(path) == {
-        first: (row("x", 0.75), row("y", 0.25), row("x", 0.125, "1" * 64)),
-        second: (row("x", 1.0),),
+        first: Measured((row("x", 0.75), row("y", 0.25), row("x", 0.125, "1" * 64)), thresholds=calibrated),
+        second: Measured((row("x", 1.0),)),
     }
+
+
+def test_a_new_calibration_replaces_an_old_one_whole() -> None:
+    old = Measured(thresholds=(Threshold(0.01, 0.5, 0.005, 0.02, 1000, 12, "0" * 64), Threshold(0.001, 0.7, 0, 0.02, 1000, 12, "0" * 64)))
+    new = Measured(thresholds_left_out=(UnsupportedThreshold(0.001, "too few"),), thresholds=old.thresholds[:1])
+    assert old.updated(new) == new and new.updated(Measured()) == new
 
 
 def test_an_evaluation_survives_its_record(tmp_path: Path) -> None:
     found: Evaluation = evaluate(perfect(), faces(), pairs_file(tmp_path))
-    record(tmp_path / "accuracy.json", {"a" * 64: found.record()})
-    assert set(read_accuracies(tmp_path / "accuracy.json")["a" * 64]) == set(found.record())
+    record(tmp_path / "accuracy.json", {"a" * 64: Measured(tuple(found.record()))})
+    assert set(read_accuracies(tmp_path / "accuracy.json")["a" * 64].accuracy) == set(found.record())
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"models": {"a": [{"protocol": "x"}]}}', '{"models": {"a": 2}}', "\x80\x04pickle"])

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from runtime_py.bundle import Bundle
 from toolchain.commands.base import BUNDLE_SUFFIX, IMAGES, Result, add_cache, add_input, cache_of, progress_of, table
-from toolchain.errors import RecipeError
+from toolchain.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
-    from toolchain.evaluate import Evaluation
+    from toolchain.accuracies import Measured
+    from toolchain.data.faces import Faces
+    from toolchain.evaluate import Evaluation, Floats
+    from toolchain.groups import GroupRates
+    from toolchain.kept import KeptBytes
 
-SUMMARY = "Measure accuracy: a pairs file by folds, or labelled folders."
+SUMMARY = "Measure accuracy: a pairs file by folds, or labelled folders, these also against fp32, for thresholds and by group."
 EXAMPLES = """  toolchain evaluate face.pface --images lfw.tar --pairs pairs.txt
   toolchain evaluate face.pface --images my-people/ --variant int8 --json
+  toolchain evaluate face.pface --images my-people/ --groups ages.csv
+  toolchain evaluate face.pface --images faces.tar --aside --record figures.json
   toolchain evaluate net.onnx --input rgb,0..255 --images lfw.tar --pairs pairs.txt"""
 
 
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", type=Path, metavar="BUNDLE|WEIGHTS", help="a .pface bundle, or safetensors or ONNX weights")
     parser.add_argument("--images", nargs="+", type=Path, required=True, metavar="PATH", help=IMAGES)
+    parser.add_argument("--aside", action="store_true", help="only the identities that training keeps aside, one group in twelve")
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="pairs in LFW's form (without: all pairs of the labelled images)")
     parser.add_argument("--variant", default="all", help="of a bundle: one variant's name (default: all)")
+    parser.add_argument("--groups", type=Path, metavar="CSV", help="of a bundle: image,group or identity,group; error rates by group")
     parser.add_argument("--record", type=Path, metavar="FILE", help="of a bundle: add the figures to this file, for build --accuracies")
     add_input(parser)
     add_cache(parser)
@@ -33,31 +43,122 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Accuracy of weights, or of each variant of a bundle."""
-    from toolchain import accuracies
     from toolchain.data.faces import Faces
-    from toolchain.evaluate import evaluate as measure
-    from toolchain.evaluate import of_bundle, of_weights
+    from toolchain.evaluate import evaluate, of_weights
 
     bundle = Bundle.open(options.what) if options.what.suffix == BUNDLE_SUFFIX else None
-    if bundle is None and (options.record is not None or options.variant != "all"):
-        raise RecipeError(f"{options.what}: --record and --variant are for bundles ({BUNDLE_SUFFIX})")
+    if bundle is None and (options.record is not None or options.variant != "all" or options.groups is not None):
+        raise RecipeError(f"{options.what}: --record, --groups and --variant are for bundles ({BUNDLE_SUFFIX})")
     if bundle is not None and options.input is not None:
         raise RecipeError(f"{options.what}: a bundle states its own input; leave out --input")
+    if options.groups is not None and options.pairs is not None:
+        raise RecipeError("--groups compares all labelled images; leave out --pairs")
     faces = Faces.read(options.images, cache_of(options) / "faces", progress_of(options))
-    if bundle is None:
-        embedded = of_weights(options.what, options.input, faces)
-    else:
-        embedded = of_bundle(bundle, options.variant, faces, progress_of(options))
-    found = {name: measure(rows, faces, options.pairs) for name, rows in embedded}
-    if bundle is not None and options.record is not None:
-        accuracies.record(options.record, {bundle.variant(name).sha256: item.record() for name, item in found.items()})
+    faces = _aside(faces) if options.aside else faces
+    if bundle is not None:
+        return _of_bundle(options, bundle, faces)
+    found = {name: evaluate(rows, faces, options.pairs) for name, rows in of_weights(options.what, options.input, faces)}
     return Result({name: item.describe() for name, item in found.items()}, (_accuracies(found),))
 
 
-def _accuracies(found: dict[str, Evaluation]) -> Table:
+def _aside(faces: Faces) -> Faces:
+    aside = faces.split_aside()[1]
+    if not len(aside):
+        raise DataError(f"--aside: none of the {len(set(faces.identities))} identities is one that is kept aside; leave it out")
+    return aside
+
+
+def _of_bundle(options: Namespace, bundle: Bundle, faces: Faces) -> Result:
+    from toolchain import accuracies
+    from toolchain.evaluate import evaluate, of_bundle
+    from toolchain.groups import read_groups
+    from toolchain.kept import KeptBytes
+
+    labels = None if options.groups is None else read_groups(options.groups, faces)
+    kept = KeptBytes(cache_of(options) / "bytes")
+    embedded = dict(of_bundle(bundle, options.variant, faces, progress_of(options), kept))
+    found = {name: evaluate(rows, faces, options.pairs) for name, rows in embedded.items()}
+    measured = {} if options.pairs is not None else _measured(options, bundle, embedded, faces, kept)
+    groups = {} if labels is None else _by_group(bundle, embedded, faces, labels)
+    if options.record is not None:
+        record = {
+            name: accuracies.Measured(tuple(item.record())).updated(measured.get(name, accuracies.Measured()))
+            for name, item in found.items()
+        }
+        accuracies.record(options.record, {bundle.variant(name).sha256: item for name, item in record.items()})
+    values: dict[str, Any] = {name: item.describe() for name, item in found.items()}
+    for name, item in measured.items():
+        values[name] |= {key: value for key, value in dataclasses.asdict(item).items() if key != "accuracy"}
+    for name, rows in groups.items():
+        values[name]["groups"] = [row.describe() for row in rows]
+    shown = [_accuracies(found)]
+    shown += [_face_terms(measured), thresholds_table(measured)] if measured else []
+    return Result(values, (*shown, *([_groups(groups)] if groups else [])))
+
+
+def _measured(options: Namespace, bundle: Bundle, embedded: Mapping[str, Floats], faces: Faces, kept: KeptBytes) -> dict[str, Measured]:
+    """Face terms and thresholds; none where the faces are too few for any."""
+    from toolchain.measure import Measurement, measure_bundle
+
+    try:
+        measurement = Measurement(faces)
+    except DataError as error:
+        progress_of(options).say(f"no face terms and thresholds: {error}")
+        return {}
+    return dict(measure_bundle(bundle, embedded.items(), measurement, progress_of(options), kept))
+
+
+def _by_group(bundle: Bundle, embedded: Mapping[str, Floats], faces: Faces, labels: tuple[str, ...]) -> dict[str, list[GroupRates]]:
+    from toolchain.bootstrap import Bootstrap, Comparisons
+    from toolchain.groups import rates_by_group
+
+    bootstrap = Bootstrap(Comparisons.of(faces.identities))
+    found = {}
+    for name, rows in embedded.items():
+        thresholds = bundle.variant(name).thresholds
+        if not thresholds:
+            raise DataError(f"{bundle.source}: variant {name} has no threshold to measure groups at; make some by `toolchain calibrate`")
+        found[name] = rates_by_group(bootstrap.comparisons.scores(rows), labels, thresholds, bootstrap)
+    return found
+
+
+def _accuracies(found: Mapping[str, Evaluation]) -> Table:
     rows = []
     for name, item in found.items():
         for row in item.record():
             spread = "" if row.std is None else f" ± {100 * row.std:.2f}"
             rows.append((name, row.protocol, f"{100 * row.value:.2f}{spread}"))
     return table(("variant", "protocol", "%"), rows)
+
+
+def _face_terms(measured: Mapping[str, Measured]) -> Table:
+    rows = []
+    for name, item in measured.items():
+        for terms in item.face_terms:
+            kept = [f"{row.tar / row.reference:.2%} ({row.kept_low:.1%} to {row.kept_high:.1%}) at FAR {row.far:g}" for row in terms.kept]
+            drift = f"{terms.threshold_drift:+.4f} at FAR {terms.drift_far:g}"
+            cosines = f"{terms.min_cosine:.4f}, {terms.p1_cosine:.4f}, {terms.p50_cosine:.4f}"
+            rows.append((name, "; ".join(kept), drift, cosines))
+    return table(("variant", "kept of fp32's TAR (95 % interval)", "threshold drift", "cosine to fp32: least, p1, p50"), rows)
+
+
+def thresholds_table(measured: Mapping[str, Measured]) -> Table:
+    """The thresholds of variants, and why others are left out."""
+    rows = []
+    for name, item in measured.items():
+        for row in item.thresholds:
+            interval = f"{row.fmr_low:g} to {row.fmr_high:g}"
+            rows.append((name, f"{row.fmr:g}", f"{row.similarity:.4f}", interval, f"{row.comparisons:,}", f"{row.independent:,}"))
+        rows += [(name, f"{row.fmr:g}", "left out", row.reason, "", "") for row in item.thresholds_left_out]
+    return table(("variant", "FMR", "similarity", "95 % interval of the FMR", "comparisons", "independent"), rows)
+
+
+def _groups(groups: Mapping[str, list[GroupRates]]) -> Table:
+    rows = []
+    for name, found in groups.items():
+        for row in found:
+            rates = [
+                "not measured" if rate is None else f"{rate.rate:.2g} ({rate.low:.2g} to {rate.high:.2g})" for rate in (row.fmr, row.fnmr)
+            ]
+            rows.append((name, f"{row.threshold_fmr:g}", row.group, f"{row.people:,}", *rates))
+    return table(("variant", "at FMR", "group", "people", "FMR (95 % interval)", "FNMR (95 % interval)"), rows)

@@ -103,11 +103,16 @@ def is_aside(identity: str) -> bool:
     The group is the family for identities named `fiw_<family>_<member>`, so that no relative of an identity kept aside is
     trained on, and the identity itself elsewhere. Unlabelled faces are never kept aside.
     """
-    identity = identity.rsplit("/", 1)[-1]
-    if identity == "unlabelled":
+    if identity.rsplit("/", 1)[-1] == "unlabelled":
         return False
-    group = identity.rsplit("_", 1)[0] if identity.startswith("fiw_") else identity
-    return int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) % ASIDE_PARTS == 0
+    return int(hashlib.sha256(family(identity).encode()).hexdigest()[:8], 16) % ASIDE_PARTS == 0
+
+
+def family(identity: str) -> str:
+    """Whom an identity is kept together with: the family of one named `fiw_<family>_<member>` as in Families in the Wild, the
+    identity itself elsewhere."""
+    identity = identity.rsplit("/", 1)[-1]
+    return identity.rsplit("_", 1)[0] if identity.startswith("fiw_") else identity
 
 
 def _stamp(paths: Sequence[Path]) -> str:

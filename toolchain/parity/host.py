@@ -139,10 +139,10 @@ def check(name: str, results: tuple[Parity | NotRun, ...], gate: Gate) -> None:
     for result in results:
         why = None if isinstance(result, NotRun) else missed(result, gate)
         if why is not None:
-            raise GateError(f"{name} on {result.runtime}: {why}; {_ADVICE}")
+            raise GateError(f"{name} on {result.runtime}: {why}; {ADVICE}")
 
 
-_ADVICE = "try Equalize() and Calibrate() on more faces, keep the worst layers float (see sensitivity), or leave the variant out"
+ADVICE = "try Equalize() and Calibrate() on more faces, keep the worst layers float (see sensitivity), or leave the variant out"
 
 
 def missed(result: Figures, gate: Gate) -> str | None:
