@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = options.run(options)
         print(json.dumps(result.describe(), indent=1) if options.json else result.text())
         sys.stdout.flush()
+        if result.failure is not None:
+            raise result.failure
     except (ToolchainError, PocketFaceError) as error:
         print(f"toolchain {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code if isinstance(error, ToolchainError) else 2

@@ -18,7 +18,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from runtime_py.manifest import InputContract
-from toolchain.errors import DataError
+from toolchain.errors import DataError, ToolchainError
 from toolchain.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ IMAGES = "folders or tars of <identity>/<image>, aligned faces"
 
 @dataclass(frozen=True)
 class Result:
-    """`values` is what --json prints, `shown` what is printed otherwise."""
+    """`values` is what --json prints, `shown` what is printed otherwise. `failure`: what the command found to be wrong, which ends
+    it with that error's exit code after the result was printed."""
 
     values: Any
     shown: tuple[RenderableType, ...]
+    failure: ToolchainError | None = None
 
     def describe(self) -> Any:
         """As JSON values."""

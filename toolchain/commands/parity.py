@@ -1,24 +1,56 @@
-"""`toolchain parity`: agreement with torch."""
+"""`toolchain parity`: do all that run the model compute the same?"""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from typing import Any
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from toolchain.commands.base import Result, add_recipe, add_running, order_of, table
+from toolchain.commands.base import BUNDLE_SUFFIX, Result, add_recipe, add_running, cache_of, order_of, progress_of, table
+from toolchain.errors import DataError, RecipeError
 
-SUMMARY = "Compare the TFLite variants of a recipe with torch, on each runtime that is installed, and check their gates."
-EXAMPLES = """  toolchain parity
+if TYPE_CHECKING:
+    from runtime_py.bundle import Bundle
+    from toolchain.parity.suite import Agreement, Images, Suite, Torch
+
+SUMMARY = (
+    "Check that every runtime computes the same: of a bundle, of a recipe's variants against torch, or of any .tflite against an ONNX."
+)
+EXAMPLES = """  toolchain parity face.pface
+  toolchain parity face.pface --on arm64
+  toolchain parity face.pface --on arm64 --images my-faces/ --record arm64.json
+  toolchain parity net.tflite --against net.onnx --input rgb,-1..1
   toolchain parity --variants int8 --images faces.tar
   toolchain parity --weights net.onnx --input rgb,0..255"""
+HOST_FACES, ARM64_FACES = 64, 32
 
 
 def arguments(parser: ArgumentParser) -> None:
-    add_recipe(parser)
+    add_recipe(parser, bundle=True)
+    parser.add_argument("--on", choices=("host", "arm64"), default="host", help="of a bundle: where to run it (default: host)")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="with --on arm64: add the figures to this file, for toolchain build")
+    parser.add_argument("--against", type=Path, metavar="ONNX", help="of a .tflite: the ONNX model that it is to agree with")
+    parser.add_argument(
+        "--min-cosine", type=_cosine, metavar="X", help="with --against: what each face must reach (default: by arithmetic)"
+    )
     add_running(parser)
 
 
 def run(options: Namespace) -> Result:
+    """The parity suite of a bundle, of a recipe's variants, or of a pair of files."""
+    kind = Path(options.recipe).suffix
+    if options.against is None and (kind == ".tflite" or options.min_cosine is not None):
+        raise RecipeError(f"{options.recipe}: --against ONNX is missing: the model that a .tflite is to agree with")
+    if kind != BUNDLE_SUFFIX and (options.on != "host" or options.record is not None):
+        raise RecipeError(f"{options.recipe}: --on and --record are for bundles ({BUNDLE_SUFFIX})")
+    if options.record is not None and options.on != "arm64":
+        raise RecipeError("--record: the host's own figures are measured by every build; give --on arm64, or leave it out")
+    if options.against is not None:
+        return _of_pair(options)
+    return _of_bundle(options) if kind == BUNDLE_SUFFIX else _of_recipe(options)
+
+
+def _of_recipe(options: Namespace) -> Result:
     """Agreement with torch, judged by each variant's gate."""
     from toolchain.build import make_variants
     from toolchain.variants import figures, judge
@@ -37,3 +69,112 @@ def _shown(figures: dict[str, Any]) -> tuple[str, ...]:
         return f"not run: {figures['reason']}", "", "", ""
     forms = {"max_abs": ".2g", "min_cosine": ".6f", "p1_cosine": ".6f", "ms": ".2f"}
     return tuple(f"{figures[name]:{form}}" for name, form in forms.items())
+
+
+def _of_pair(options: Namespace) -> Result:
+    """A .tflite and an ONNX model, whoever made them."""
+    from toolchain.parity.against import against
+
+    if Path(options.recipe).suffix == BUNDLE_SUFFIX or options.weights is not None:
+        raise RecipeError(f"{options.recipe}: --against compares a .tflite with an ONNX model; leave out --weights")
+    if options.input is None:
+        raise RecipeError("--against: say what the two take by --input, such as rgb,0..255 or bgr,-1..1")
+    images = _images(options, HOST_FACES) if options.images else None
+    suite = against(Path(options.recipe), options.against, options.input, images, options.min_cosine, progress_of(options))
+    rows = [
+        (item.runtime, item.against, f"{item.max_abs:.2g}", f"{item.min_cosine:.6f}", f"{item.p1_cosine:.6f}", item.missed or "ok")
+        for item in suite.agreements
+    ]
+    columns = ("runtime", "against", "max abs", "min cosine", "p1 cosine", "result")
+    return Result(suite.describe(), (table(columns, rows), *_not_compared(suite)), suite.failure())
+
+
+def _of_bundle(options: Namespace) -> Result:
+    """The whole suite on a bundle."""
+    from runtime_py.bundle import Bundle
+    from toolchain.parity import arm64_record, suite
+
+    bundle = Bundle.open(options.recipe)
+    names = [bundle.variant(name).name for name in options.variants or bundle.variants]
+    contract = bundle.manifest.preprocessing.input
+    images = _images(options, HOST_FACES if options.on == "host" else ARM64_FACES, contract.height, contract.width)
+    found = suite.subjects(bundle, names, images, _torch(options, bundle, images))
+    if options.on == "host":
+        done = suite.on_host(bundle, found, progress_of(options))
+    else:
+        done = suite.on_arm64(found, progress_of(options))
+    if options.record is not None and done.failure() is None:
+        arm64_record.record(options.record, done.stated(bundle))
+    return Result(done.describe(), _suite_shown(done), done.failure())
+
+
+def _images(options: Namespace, most: int, height: int = 0, width: int = 0) -> Images:
+    """At most `most` of the images given, evenly spaced; drawn ones where none are given. Error: DataError for too few."""
+    import numpy as np
+
+    from toolchain.data import synthetic
+    from toolchain.data.faces import Faces
+    from toolchain.parity.suite import LEAST_FACES
+
+    if not options.images:
+        return synthetic.faces(most // 4, 4, height, width).images
+    given = Faces.read(options.images, cache_of(options) / "faces", progress_of(options)).images
+    if len(given) < LEAST_FACES:
+        raise DataError(f"--images: expected at least {LEAST_FACES} faces, got {len(given)}; give more, or none for drawn ones")
+    if height and given.shape[1:3] != (height, width):
+        size = f"{given.shape[1]} x {given.shape[2]}"
+        raise DataError(f"--images: expected aligned faces of {height} x {width}, got {size}; align them by this bundle")
+    return np.ascontiguousarray(given[np.linspace(0, len(given) - 1, min(most, len(given))).astype(np.int64)])
+
+
+def _torch(options: Namespace, bundle: Bundle, images: Images) -> dict[str, Torch]:
+    """What torch gives, where the recipe that made the bundle and its weights are known here. Error: RecipeError where --weights
+    are not those that the bundle was made from."""
+    from toolchain.parity.torch_side import torch_of
+    from toolchain.recipes import recipe_names
+
+    made_by = bundle.manifest.recipe.name
+    if options.weights is None and made_by not in recipe_names():
+        return {}
+    named = made_by if made_by in recipe_names() else "own"
+    order = order_of(Namespace(**{**vars(options), "recipe": named, "variants": None, "images": ()}))
+    found = torch_of(bundle, order, images)
+    if options.weights is not None and not found:
+        raise RecipeError(f"{options.weights}: {options.recipe} was made from other weights, or by other stages; leave out --weights")
+    return found
+
+
+def _suite_shown(suite: Suite) -> tuple[Any, ...]:
+    """A row for each variant on each runtime, then what is not as it should be."""
+    from toolchain.parity.suite import GOLDEN
+
+    rows: dict[tuple[str, str], dict[str, Agreement]] = {}
+    for item in suite.agreements:
+        stored = item.against == GOLDEN or " on " not in item.against
+        rows.setdefault((item.variant, item.runtime), {})[item.against if stored else "runtime"] = item
+    others = sorted({item.against for item in suite.agreements if " on " not in item.against and item.against != GOLDEN})
+    lines = []
+    for (variant, runtime), found in rows.items():
+        same = found.get("runtime")
+        cells = [f"{same.max_abs:.2g}" if same else "", f"{same.min_cosine:.6f}" if same else ""]
+        cells += [f"{found[name].min_cosine:.6f}" if name in found else "" for name in (*others, GOLDEN)]
+        lines.append((variant, runtime, *cells, "missed" if any(item.missed for item in found.values()) else "ok"))
+    columns = ("variant", "on", "other runtime: max abs", "min cosine", *(f"min cosine to {name}" for name in (*others, GOLDEN)), "result")
+    passed = sum(check.passed for check in suite.checks)
+    checks = [f"{passed} of {len(suite.checks)} checks of the bundle passed"] if suite.checks else []
+    wrong = [f"missed: {line}" for line in suite.missed()]
+    return table(columns, lines), *checks, *suite.notes, *_not_compared(suite), *wrong
+
+
+def _not_compared(suite: Suite) -> list[str]:
+    return [f"not compared: {item.variant} on {item.runtime}: {item.reason}" for item in suite.not_compared if item.excused]
+
+
+def _cosine(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 2.0
+    if not -1 <= value <= 1:
+        raise ArgumentTypeError(f"expected a cosine from -1 to 1, got {text!r}")
+    return value

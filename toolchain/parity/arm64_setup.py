@@ -17,8 +17,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runtime_py import typed_json
 from toolchain import files
@@ -48,6 +49,10 @@ class Contents:
     runtimes: Mapping[str, str]
     packages: Mapping[str, str]
     wheels: Mapping[str, str]
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"qemu": self.qemu, **{name: dict(getattr(self, name)) for name in ("runtimes", "packages", "wheels")}}
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def set_up(progress: Progress, mirror: str | None = None) -> Setup:
             _install_wheels(part)
     progress.say("trying it")
     made = _tried(place, dict(sorted(sums.items())))
-    files.write(place / _STATED, json.dumps(asdict(made.contents), indent=1) + "\n")
+    files.write(place / _STATED, json.dumps(made.contents.describe(), indent=1) + "\n")
     shutil.rmtree(place / "downloads", ignore_errors=True)
     return made
 

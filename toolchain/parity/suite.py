@@ -8,7 +8,7 @@ hand, and else with the bundle's own fp32 variant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Suite:
     agreements: tuple[Agreement, ...]
     not_compared: tuple[NotCompared, ...] = ()
     checks: tuple[Check, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def missed(self) -> list[str]:
         """Everything that is not as it should be, a line each."""
@@ -107,12 +107,30 @@ class Suite:
             f"{item.variant} on {item.runtime} against {item.against}: {item.missed}" for item in self.agreements if item.missed
         ]
 
-    def judge(self) -> None:
-        """Raises GateError with the first that is not as it should be, and the number of others."""
+    def failure(self) -> GateError | None:
+        """The first that is not as it should be, and the number of others; None where all is well."""
         lines = self.missed()
-        if lines:
-            more = f" (and {len(lines) - 1} more; --json lists them)" if len(lines) > 1 else ""
-            raise GateError(f"{lines[0]}{more}")
+        if not lines:
+            return None
+        return GateError(lines[0] + (f" (and {len(lines) - 1} more, see above)" if len(lines) > 1 else ""))
+
+    def describe(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "agreements": [item.describe() for item in self.agreements],
+            "not_compared": [asdict(item) for item in self.not_compared],
+            "checks": [asdict(item) for item in self.checks],
+            "notes": list(self.notes),
+            "missed": self.missed(),
+        }
+
+    def stated(self, bundle: Bundle) -> dict[str, tuple[Parity, ...]]:
+        """What a manifest may state of each variant, by the sha256 of its .tflite: agreement with other runtimes and with torch."""
+        rows: dict[str, list[Parity]] = {}
+        for item in self.agreements:
+            if item.against not in (GOLDEN, REFERENCE):
+                rows.setdefault(bundle.variant(item.variant).sha256, []).append(item.stated())
+        return {sha256: tuple(found) for sha256, found in rows.items()}
 
 
 def subjects(bundle: Bundle, names: Sequence[str], images: Images, torch: Mapping[str, Torch]) -> tuple[Subject, ...]:
@@ -189,7 +207,7 @@ def _against_runtime(item: Subject, label: str, ran: Ran, here: Machine, other: 
     if isinstance(there, Ran):
         bound = tolerance(item.tflite, bool(ran.whole and there.whole))
         differ = not np.array_equal(ran.outputs, there.outputs)
-        max_abs, cosines = _figures(ran.rows, there.rows)
+        max_abs, cosines = figures(ran.rows, there.rows)
         missed = _missed(bound, max_abs, cosines, differ)
         yield Agreement(item.name, label, here.label(other), max_abs, cosines, _said(bound), missed)
 
@@ -198,19 +216,20 @@ def _against_stored(item: Subject, label: str, ran: Ran, reference: Ran | Failed
     """Against torch, or where its weights are not at hand against fp32 on LiteRT; and against the bundle's golden embeddings."""
     faces = len(ran.rows) - len(item.golden)
     if item.torch is not None:
-        agreement = Agreement(item.name, label, _torch_label(), *_figures(ran.rows[:faces], item.torch.rows), f"{_gate(item.torch.gate)}")
+        agreement = Agreement(item.name, label, _torch_label(), *figures(ran.rows[:faces], item.torch.rows), f"{_gate(item.torch.gate)}")
         missed = host.missed(agreement, item.torch.gate)
         yield Agreement(item.name, label, agreement.against, agreement.max_abs, agreement.cosines, agreement.bound, missed)
     elif isinstance(reference, Ran) and item.name != REFERENCE:
-        yield Agreement(item.name, label, REFERENCE, *_figures(ran.rows[:faces], reference.rows[:faces]))
+        yield Agreement(item.name, label, REFERENCE, *figures(ran.rows[:faces], reference.rows[:faces]))
     if len(item.golden):
-        max_abs, cosines = _figures(ran.rows[faces:], item.golden)
+        max_abs, cosines = figures(ran.rows[faces:], item.golden)
         least, bound = float(cosines.min()), item.golden_min_cosine
         missed = None if least >= bound else f"least cosine {least:.6f}, the manifest asks for {bound:g}"
         yield Agreement(item.name, label, GOLDEN, max_abs, cosines, f"cosine >= {bound:g}", missed)
 
 
-def _figures(rows: Floats, other: Floats) -> tuple[float, Floats]:
+def figures(rows: Floats, other: Floats) -> tuple[float, Floats]:
+    """(largest difference of a component, cosine of each row) of two `[N, D]` of length 1."""
     return float(np.abs(rows - other).max()), (rows * other).sum(1)
 
 
