@@ -168,7 +168,7 @@ final class Container {
     ByteBuffer header = ByteBuffer.allocate(CENTRAL_BYTES + name.length()).order(ByteOrder.LITTLE_ENDIAN);
     header.putInt(CENTRAL_MAGIC).putShort(VERSION).putShort(VERSION).putInt(0).putShort((short) 0).putShort(DATE);
     header.putInt(checksum).putInt(size).putInt(size).putShort((short) name.length());
-    header.putInt(0).putInt(0).putInt(0).putShort((short) 0); // 14 bytes: extra, comment, disk, internal and external attributes
+    header.putInt(0).putInt(0).putInt(0); // extra, comment, disk, internal and external attributes
     header.putInt(offset).put(name.getBytes(StandardCharsets.US_ASCII));
     return header.array();
   }

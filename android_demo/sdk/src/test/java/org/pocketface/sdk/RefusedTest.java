@@ -1,0 +1,61 @@
+package org.pocketface.sdk;
+
+import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertTrue;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import org.junit.Test;
+import org.pocketface.sdk.manifest.Manifest;
+
+/** Damaged bundles, manifests and packed models are refused with the error code that the Python runtime refuses them with. */
+public class RefusedTest {
+  private final Goldens goldens = Goldens.open();
+
+  @Test
+  public void whatThePythonRuntimeRefusesIsRefusedWithTheSameCode() throws IOException {
+    List<String> differ = new ArrayList<>();
+    int cases = 0;
+    try (ZipFile zip = new ZipFile(goldens.file("refused.zip"))) {
+      for (ZipEntry entry : Collections.list(zip.entries())) {
+        byte[] data = new byte[(int) entry.getSize()];
+        try (DataInputStream stream = new DataInputStream(zip.getInputStream(entry))) {
+          stream.readFully(data);
+        }
+        String[] parts = entry.getName().split("/", 3);
+        String code = code(parts[0], data);
+        if (!code.equals(parts[1])) {
+          differ.add(entry.getName() + ": got " + code);
+        }
+        cases++;
+      }
+    }
+    assertTrue(cases + " cases", cases > 2000);
+    assertEquals(Collections.emptyList(), differ);
+  }
+
+  private static String code(String kind, byte[] data) {
+    try {
+      if (kind.equals("packed")) {
+        PackedModel.unpack(ByteBuffer.wrap(data));
+      } else if (kind.equals("manifest")) {
+        Manifest.read(ByteBuffer.wrap(data), "test");
+      } else {
+        Bundle bundle = Bundle.parse(ByteBuffer.wrap(data), "test");
+        for (String name : bundle.variants()) {
+          bundle.model(name);
+        }
+      }
+    } catch (PocketFaceException error) {
+      assertEquals("one line", -1, error.getMessage().indexOf('\n'));
+      return error.code();
+    }
+    return "accepted";
+  }
+}

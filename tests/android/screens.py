@@ -1,0 +1,82 @@
+"""Writes what the tests of the demo app's screens need: bundles and camera pictures.
+
+    python -m tests.android.screens FOLDER BUNDLE
+    mvn -f android_demo/pom.xml test -Dpocketface.screens=FOLDER
+
+BUNDLE is one of the default model. FOLDER gets `assets/model.pface`, the bundle with thresholds that tell the drawn people below apart;
+`unstated.pface`, the same without thresholds; `damaged.pface`, with one bit turned; and PNGs of 480 x 640 pixels, as a front camera
+gives them: `person-P-V.png`, view V of drawn person P; `two.png`, two of them; `nobody.png`; `dark.png` and `blurred.png`, of person 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from runtime_py.image import Pixels
+from runtime_py.manifest import Threshold
+from toolchain.data.synthetic import Identity, View, beside, photograph
+from toolchain.golden import png
+from toolchain.pack.writer import write_bundle
+
+HEIGHT, WIDTH = 640, 480
+PEOPLE, VIEWS = 3, 6
+_SEED, _SPREAD = 77, 0.35
+"""Little turned, so that every view passes the app's gate."""
+
+THRESHOLDS = ((0.01, 0.88), (0.001, 0.90), (0.0001, 0.92))
+"""(false match rate, similarity). The default model is 0.94 or more sure of two of these views of one drawn person, and 0.86 or less of
+two people; the rates are illustrations."""
+
+
+def write_screens(folder: Path, source: Path) -> None:
+    """Writes `folder`, which must not be there."""
+    (folder / "assets").mkdir(parents=True)
+    stated, unstated = folder / "assets" / "model.pface", folder / "unstated.pface"
+    _write(stated, source, tuple(Threshold(fmr, least, fmr / 2, 2 * fmr, 100_000, 1_000, "0" * 64) for fmr, least in THRESHOLDS))
+    _write(unstated, source, ())
+    damaged = bytearray(stated.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    (folder / "damaged.pface").write_bytes(damaged)
+    for name, picture in pictures().items():
+        (folder / f"{name}.png").write_bytes(png(picture))
+
+
+def pictures() -> dict[str, Pixels]:
+    """What the camera sees, `[640, 480, 3]` each, by name."""
+    people = [Identity.draw(_SEED, number) for number in range(PEOPLE)]
+    views = [[View.draw(_SEED, number, which, _SPREAD) for which in range(VIEWS)] for number in range(PEOPLE)]
+    seen = {
+        f"person-{number}-{which}": photograph(people[number], views[number][which], HEIGHT, WIDTH, 0.33).image
+        for number in range(PEOPLE)
+        for which in range(VIEWS)
+    }
+    half = [photograph(people[number], views[number][0], HEIGHT, WIDTH // 2, 0.4) for number in range(2)]
+    seen["two"] = beside(half)[0]
+    seen["nobody"] = np.random.default_rng(_SEED).normal((150, 160, 170), 6, (HEIGHT, WIDTH, 3)).round().astype(np.uint8)
+    first = seen["person-0-0"]
+    seen["dark"] = (first // 6).astype(np.uint8)
+    seen["blurred"] = np.asarray(Image.fromarray(first).filter(ImageFilter.GaussianBlur(7)))
+    return {name: np.ascontiguousarray(picture) for name, picture in seen.items()}
+
+
+def _write(path: Path, source: Path, thresholds: tuple[Threshold, ...]) -> None:
+    with zipfile.ZipFile(source) as container:
+        manifest = json.loads(container.read("manifest.json"))
+        blobs = {file["path"]: container.read(file["path"]) for file in manifest["files"]}
+    for variant in manifest["variants"]:
+        variant["thresholds"] = [dataclasses.asdict(threshold) for threshold in thresholds]
+        variant["thresholds_left_out"] = []
+    write_bundle(path, manifest, blobs)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m tests.android.screens FOLDER BUNDLE")
+    write_screens(Path(sys.argv[1]), Path(sys.argv[2]))
