@@ -26,12 +26,13 @@ from toolchain.variants import Made
 @dataclass(frozen=True)
 class Stated:
     """What is known of the weights beside themselves: measured figures, licences and data, the model card, and the gates that
-    variants missed, by name, where they were allowed to."""
+    variants missed, by name, where they were allowed to. `arm64`: parity on arm64 by the sha256 of the .tflite."""
 
     accuracies: Accuracies
     provenance: Provenance
     card: bytes | None
     missed: Mapping[str, tuple[str, ...]]
+    arm64: Mapping[str, tuple[manifest.Parity, ...]]
 
 
 def plain(value: Any) -> Any:
@@ -135,7 +136,8 @@ def assemble(record: manifest.RecipeRecord, name: str, target: Target, default: 
     sections = []
     for item in made:
         section = variant(item, stated.accuracies)
-        section = dataclasses.replace(section, missed_gates=stated.missed.get(section.name, ()))
+        parity = (*section.parity, *stated.arm64.get(section.sha256, ()))
+        section = dataclasses.replace(section, parity=parity, missed_gates=stated.missed.get(section.name, ()))
         embeddings = golden_embeddings(Embedder(section, contract, item.tflite), golden.crops)
         blobs |= {section.file: item.stored, section.golden: embeddings}
         roles |= {section.file: "packed-model" if section.packed else "model", section.golden: "golden-embeddings"}

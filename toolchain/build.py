@@ -26,6 +26,7 @@ from toolchain.load import load_model
 from toolchain.measure import measure_made
 from toolchain.model import Model
 from toolchain.pack.writer import write_bundle
+from toolchain.parity import arm64_build
 from toolchain.parity.host import LEAST_FACES, Parity
 from toolchain.progress import Progress
 from toolchain.provenance import model_card, provenance
@@ -141,11 +142,12 @@ def make_variants(order: Order) -> Batch:
     return Batch(model, sha256, tuple(made), left_out, clock.seconds, names, workshop)
 
 
-def build(order: Order, target: Target, out: Path, recorded: Path | None = None) -> Report:
+def build(order: Order, target: Target, out: Path, recorded: Path | None = None, arm64: bool = False) -> Report:
     """Builds the bundle at `out` and its report beside it, each whole or not at all.
 
     `recorded`: figures that were measured on variants of the same bytes, beside those that come with the package. What they do
-    not speak of is measured on the faces kept aside, where there are some.
+    not speak of is measured on the faces kept aside, where there are some. `arm64`: parity on arm64 is measured anew, where
+    otherwise what is recorded of the same bytes is stated.
     Errors: as `make_variants`; GateError where a variant missed its gate and is not in `order.allow`; nothing is written then.
     """
     known = accuracies.read_accuracies(accuracies.SHIPPED) if accuracies.SHIPPED.exists() else {}
@@ -158,14 +160,16 @@ def build(order: Order, target: Target, out: Path, recorded: Path | None = None)
     with clock.of("face terms"):
         measured, not_measured = measure_made(batch.made, batch.model, batch.workshop, known)
     missed = variants.judge(batch.made, order.allow, measured)
-    stated = assemble.Stated(measured, stated_provenance, card, missed)
+    with clock.of("arm64"):
+        on_arm64, not_checked = arm64_build.figures(batch.made, batch.workshop.images, arm64, order.progress)
+    stated = assemble.Stated(measured, stated_provenance, card, missed, on_arm64)
     with clock.of("assembling"):
         default = _default(order, batch)
         parts = assemble.assemble(_record(order, batch), order.name, target, default, batch.made, stated)
     with clock.of("writing"):
         write_bundle(out, parts.values, parts.blobs)
     with clock.of("report"):
-        report = replace(_report(order, batch, Bundle.open(out)), not_run=not_measured)
+        report = replace(_report(order, batch, Bundle.open(out)), not_run=(*not_measured, *not_checked))
         page.write_report(out.with_suffix(".report"), report, stated.card)
     return report
 

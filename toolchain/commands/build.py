@@ -29,6 +29,7 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="A,B",
         help="variants that stay in where they miss a gate, their misses in the bundle and the report; may be given again",
     )
+    parser.add_argument("--arm64", action="store_true", help="measure parity on arm64 anew, in minutes (see setup-arm64)")
     add_recipe(parser)
     add_running(parser)
 
@@ -42,7 +43,7 @@ def run(options: Namespace) -> Result:
     out = options.out or Path(f"{order.name}-{options.target}{BUNDLE_SUFFIX}")
     if out.suffix != BUNDLE_SUFFIX:
         raise RecipeError(f"{out}: expected a name that ends in {BUNDLE_SUFFIX} for the bundle")
-    report = build_bundle(order, TARGETS[options.target], out, options.accuracies)
+    report = build_bundle(order, TARGETS[options.target], out, options.accuracies, options.arm64)
     left_out = [f"left out: {name}: {why}" for name, why in report.left_out.items()]
     missed = [f"missed gate, allowed: {item.name} {why}" for item in report.variants for why in item.missed_gates]
     written = f"{out} ({report.size:,} bytes, sha256 {report.sha256}); report in {out.with_suffix('.report')}"

@@ -104,7 +104,7 @@ def _of_bundle(options: Namespace) -> Result:
     else:
         done = suite.on_arm64(found, progress_of(options))
     if options.record is not None and done.failure() is None:
-        arm64_record.record(options.record, done.stated(bundle))
+        arm64_record.record(options.record, done.stated({name: bundle.variant(name).sha256 for name in names}))
     return Result(done.describe(), _suite_shown(done), done.failure())
 
 

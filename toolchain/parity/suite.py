@@ -124,13 +124,14 @@ class Suite:
             "missed": self.missed(),
         }
 
-    def stated(self, bundle: Bundle) -> dict[str, tuple[Parity, ...]]:
-        """What a manifest may state of each variant, by the sha256 of its .tflite: agreement with other runtimes and with torch."""
-        rows: dict[str, list[Parity]] = {}
+    def stated(self, sha256: Mapping[str, str]) -> dict[str, tuple[Parity, ...]]:
+        """What a manifest may state of each variant, by the `sha256` of its .tflite, which is given by its name: agreement with
+        other runtimes and with torch."""
+        rows: dict[str, list[Parity]] = {digest: [] for digest in sha256.values()}
         for item in self.agreements:
             if item.against not in (GOLDEN, REFERENCE):
-                rows.setdefault(bundle.variant(item.variant).sha256, []).append(item.stated())
-        return {sha256: tuple(found) for sha256, found in rows.items()}
+                rows[sha256[item.variant]].append(item.stated())
+        return {digest: tuple(found) for digest, found in rows.items() if found}
 
 
 def subjects(bundle: Bundle, names: Sequence[str], images: Images, torch: Mapping[str, Torch]) -> tuple[Subject, ...]:
