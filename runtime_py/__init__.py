@@ -1,11 +1,11 @@
 """Loads a bundle, finds and aligns faces, embeds and matches them. Needs numpy, Pillow and a TFLite runtime.
 
-    import runtime_py
+import runtime_py
 
-    recognizer = runtime_py.load("face.pface")
-    for face in recognizer.faces("holiday.jpg"):
-        print(face.detection.box, recognizer.embed(face))
-    print(recognizer.verify("a.jpg", "b.jpg", threshold=0.4).same)
+recognizer = runtime_py.load("face.pface")
+for face in recognizer.faces("holiday.jpg"):
+    print(face.detection.box, recognizer.embed(face))
+print(recognizer.verify("a.jpg", "b.jpg", fmr=1e-3).same)
 """
 
 from runtime_py.bundle import Bundle

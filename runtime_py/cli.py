@@ -100,15 +100,16 @@ def _embed(chosen: Subparsers) -> None:
 
 def _verify(chosen: Subparsers) -> None:
     examples = """  python -m runtime_py verify face.pface a.jpg b.jpg
-  python -m runtime_py verify face.pface a.jpg b.jpg --threshold 0.4
-  python -m runtime_py verify face.pface a.jpg b.jpg --fmr 0.001 --json"""
-    made = _command(chosen, "verify", commands.verify, "Say how alike the largest faces of two photographs are.", examples)
+  python -m runtime_py verify face.pface a.jpg b.jpg --fmr 1e-4 --json"""
+    made = _command(chosen, "verify", commands.verify, "Say whether the largest faces of two photographs are one person's.", examples)
     made.add_argument("first", type=Path, metavar="A")
     made.add_argument("second", type=Path, metavar="B")
     made.add_argument("--aligned", action="store_true", help="the images are aligned crops")
     limit = made.add_mutually_exclusive_group()
-    limit.add_argument("--threshold", type=float, metavar="S", help="the same person from this similarity on, -1 to 1")
-    limit.add_argument("--fmr", type=float, metavar="RATE", help="use the threshold that the bundle states for this false match rate")
+    limit.add_argument(
+        "--fmr", type=float, metavar="RATE", help="judge at this false match rate, by the bundle's threshold (default: 1e-3)"
+    )
+    limit.add_argument("--threshold", type=float, metavar="S", help="a similarity, -1 to 1, in place of it; holds for one variant only")
     _model(made)
     _json(made)
 

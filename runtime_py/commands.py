@@ -24,6 +24,7 @@ from runtime_py.embedder import Embeddings
 from runtime_py.errors import AlignmentError, EmbeddingError, ImageArrayError, ImageError, NoFaceError, PocketFaceError, SourceError
 from runtime_py.image import Pixels, read_image
 from runtime_py.interpreter import runtime
+from runtime_py.manifest import Variant
 from runtime_py.photographs import Named, check_paths, images
 from runtime_py.recognizer import Recognizer, finder
 from runtime_py.selftest import selftest as run_selftest
@@ -145,7 +146,7 @@ def _print_embeddings(
 def verify(options: Namespace) -> int:
     """Compares the largest faces of two photographs."""
     recognizer = _recognizer(options)
-    threshold = _threshold(options, recognizer)
+    fmr, threshold = _threshold(options, recognizer)
     rows = []
     for path in (options.first, options.second):
         pixels = read_image(path)
@@ -154,23 +155,26 @@ def verify(options: Namespace) -> int:
         except _OF_ONE_IMAGE as error:
             raise type(error)(f"{path}: {error}") from None
     alike = float(recognizer.similarity(rows[0], rows[1]))
-    same = None if threshold is None else matching.Verification(alike, threshold).same
+    same = None if threshold is None else matching.Verification(alike, threshold, fmr).same
     if options.json:
-        _print_json({"similarity": alike, "threshold": threshold, "same": same, "variant": recognizer.variant.name})
+        _print_json({"similarity": alike, "fmr": fmr, "threshold": threshold, "same": same, "variant": recognizer.variant.name})
     elif threshold is None:
-        print(f"similarity {alike:.4f} (no threshold: give --threshold or --fmr to judge it)")
+        print(f"similarity {alike:.4f} (not judged: the variant states no threshold; `toolchain calibrate` makes some from faces)")
     else:
-        print(f"{'same' if same else 'different'}: similarity {alike:.4f}, threshold {threshold:.4f}")
+        at = "as given" if fmr is None else f"at a false match rate of {fmr:g}"
+        print(f"{'same' if same else 'different'}: similarity {alike:.4f}, threshold {threshold:.4f} {at}")
     return DIFFERENT if same is False else OK
 
 
-def _threshold(options: Namespace, recognizer: Recognizer) -> float | None:
-    """The threshold that was given, or the one that the bundle states; None where none was asked for and none is stated."""
+def _threshold(options: Namespace, recognizer: Recognizer) -> tuple[float | None, float | None]:
+    """(false match rate, threshold): a threshold that was given, of which no rate is known, or the one that the bundle states; None
+    where none was asked for and none is stated."""
     if options.threshold is not None:
-        return matching.check_threshold(options.threshold)
-    if options.fmr is not None:
-        return matching.threshold_at(recognizer.variant, options.fmr)
-    return matching.threshold_at(recognizer.variant) if recognizer.variant.thresholds else None
+        return None, matching.check_threshold(options.threshold)
+    if options.fmr is None and not recognizer.variant.thresholds:
+        return None, None
+    fmr = matching.DEFAULT_FMR if options.fmr is None else options.fmr
+    return fmr, matching.threshold_at(recognizer.variant, fmr)
 
 
 def detect(options: Namespace) -> int:
@@ -262,8 +266,22 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
         parity = "; ".join(f"cosine {item.min_cosine:g} on {item.runtime}" for item in variant.parity) or "parity not measured"
         packed = " packed" if variant.packed else ""
         yield f"{mark} {variant.name}: {variant.bytes.stored} bytes{packed} ({variant.bytes.raw} to run), {accuracy}, {parity}"
+        yield from (f"    {line}" for line in _in_face_terms(variant))
     for licence in manifest.licences:
         yield f"licence of {licence.covers}: {licence.spdx}; {licence.terms}"
+
+
+def _in_face_terms(variant: Variant) -> Iterator[str]:
+    """A line on each threshold, on what was kept of fp32, and on each gate that was missed."""
+    for item in variant.thresholds:
+        yield f"threshold {item.similarity:.4f} at a false match rate of {item.fmr:g} (95 %: {item.fmr_low:g} to {item.fmr_high:g})"
+    for left_out in variant.thresholds_left_out:
+        yield f"no threshold at a false match rate of {left_out.fmr:g}: {left_out.reason}"
+    for terms in variant.face_terms:
+        kept = [f"{kept.tar / kept.reference:.1%} at FAR {kept.far:g}" for kept in terms.kept]
+        yield f"keeps of fp32's true accept rate: {', '.join(kept)} ({terms.protocol})"
+    for missed in variant.missed_gates:
+        yield f"missed a gate, allowed: {missed}"
 
 
 def selftest(options: Namespace) -> int:

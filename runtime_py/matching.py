@@ -17,10 +17,12 @@ DEFAULT_FMR = 0.001
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether two faces are one person's: `same` where `similarity` is at least `threshold`."""
+    """Whether two faces are one person's: `same` where `similarity` is at least `threshold`, which has the false match rate `fmr`
+    (None: the threshold was given as it is)."""
 
     similarity: float
     threshold: float
+    fmr: float | None = None
 
     @property
     def same(self) -> bool:
@@ -46,9 +48,11 @@ def threshold_at(variant: Variant, fmr: float = DEFAULT_FMR) -> float:
         if threshold.fmr == fmr:
             return threshold.similarity
     known = ", ".join(f"{threshold.fmr:g}" for threshold in variant.thresholds) or "none"
+    left_out = [item.reason for item in variant.thresholds_left_out if item.fmr == fmr]
+    why = f" (left out: {left_out[0]})" if left_out else ""
     raise ThresholdError(
-        f"variant {variant.name}: expected a false match rate that its manifest has a threshold for ({known}), got {fmr:g}; "
-        "give a threshold of your own"
+        f"variant {variant.name}: expected a false match rate that its manifest has a threshold for ({known}), got {fmr:g}{why}; "
+        "calibrate the bundle on more faces by `toolchain calibrate`"
     )
 
 

@@ -110,13 +110,15 @@ class Recognizer:
         self,
         first: Photograph | Face,
         second: Photograph | Face,
-        threshold: float | None = None,
         fmr: float = matching.DEFAULT_FMR,
+        threshold: float | None = None,
     ) -> matching.Verification:
-        """Whether two faces are one person's. Without a `threshold` on their similarity, the one that the manifest states for
-        the false match rate `fmr` is used. Errors: those of `embed`; ThresholdError."""
+        """Whether two faces are one person's, at the false match rate `fmr`: of so many comparisons of different people one is
+        taken for one person's, by the threshold that the manifest states for this variant. A `threshold` on the similarity
+        stands in its place; it holds for one variant of one model only. Errors: those of `embed`; ThresholdError."""
         least = matching.threshold_at(self.variant, fmr) if threshold is None else matching.check_threshold(threshold)
-        return matching.Verification(float(matching.similarity(self.embed(first), self.embed(second))), least)
+        alike = float(matching.similarity(self.embed(first), self.embed(second)))
+        return matching.Verification(alike, least, fmr if threshold is None else None)
 
 
 def load(path: str | os.PathLike[str], variant: str | None = None, threads: int = 1) -> Recognizer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -73,14 +73,14 @@ def record(path: Path, measured: Accuracies) -> None:
     files.write(path, json.dumps({"models": values}, indent=1) + "\n")
 
 
-def _merged(known: Iterable[Row], newer: Iterable[Row]) -> tuple[Row, ...]:
-    rows = {(row.data_sha256, row.protocol): row for row in (*known, *newer)}
+def _merged(known: tuple[Row, ...], newer: tuple[Row, ...]) -> tuple[Row, ...]:
+    rows = {(row.data_sha256, row.protocol): row for row in known + newer}
     return tuple(rows[key] for key in sorted(rows))
 
 
 def _plain(found: Measured) -> dict[str, object]:
     """As JSON values, without what is empty or None: both are the defaults."""
-    values = {}
+    values: dict[str, object] = {}
     for item in dataclasses.fields(found):
         rows = [{name: value for name, value in dataclasses.asdict(row).items() if value is not None} for row in getattr(found, item.name)]
         if rows:

@@ -91,9 +91,21 @@ def test_verify_says_same_or_different_by_its_exit_code(face_bundle: Path, photo
     assert main(["verify", str(face_bundle), one, two, "--threshold", "0.9999", "--json"]) == 1
     assert main(["verify", str(face_bundle), one, two, "--variant", "int8"]) == 0  # it has no threshold to judge by
     same, *different, unjudged = capfd.readouterr().out.splitlines()
-    assert same == "same: similarity 1.0000, threshold 0.9000"
+    assert same == "same: similarity 1.0000, threshold 0.9000 as given"
     assert json.loads("".join(different))["same"] is False
-    assert unjudged.startswith("similarity ") and "--threshold" in unjudged
+    assert unjudged.startswith("similarity ") and "toolchain calibrate" in unjudged
+
+
+def test_verify_judges_at_a_false_match_rate(face_bundle: Path, photos: Path, capfd: Capture) -> None:
+    one = str(photos / "one.png")
+    assert main(["verify", str(face_bundle), one, one, "--fmr", "1e-3"]) == 0
+    assert main(["verify", str(face_bundle), one, one, "--json"]) == 0
+    text, *values = capfd.readouterr().out.splitlines()
+    assert text == "same: similarity 1.0000, threshold 0.5000 at a false match rate of 0.001"
+    assert json.loads("".join(values))["fmr"] == 0.001, "the rate that is used where none is asked for"
+    assert main(["verify", str(face_bundle), one, one, "--fmr", "1e-4"]) == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and "threshold for (0.001), got 0.0001" in error and "calibrate" in error
 
 
 def test_detect_gives_boxes_and_draws_them(face_bundle: Path, photos: Path, tmp_path: Path, capfd: Capture) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from runtime_py.bundle import Bundle
 from runtime_py.errors import EmbeddingError, ThresholdError
+from runtime_py.manifest import UnsupportedThreshold
 from runtime_py.matching import Verification, check_threshold, similarity, threshold_at
 
 
@@ -43,6 +45,12 @@ def test_thresholds_come_from_the_manifest(face_bundle: Path) -> None:
         threshold_at(bundle.variant("float"), 0.01)
     with pytest.raises(ThresholdError, match=r"\(none\)"):
         threshold_at(bundle.variant("int8"))
+
+
+def test_a_threshold_that_the_data_could_not_support_is_refused_with_the_reason(face_bundle: Path) -> None:
+    variant = replace(Bundle.open(face_bundle).variant("float"), thresholds_left_out=(UnsupportedThreshold(1e-4, "12 people are too few"),))
+    with pytest.raises(ThresholdError, match=r"got 0.0001 \(left out: 12 people are too few\)"):
+        threshold_at(variant, 1e-4)
 
 
 @pytest.mark.parametrize("threshold", [1.01, -2.0, float("nan")])
