@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.NotNull;
 import org.pocketface.sdk.manifest.Threshold;
+import org.pocketface.sdk.manifest.UnsupportedThreshold;
 import org.pocketface.sdk.manifest.Variant;
 
 /** Compares embeddings: similarity is the cosine, and rises with likeness. */
@@ -36,7 +37,8 @@ public final class Matching {
       double otherLength = length(other);
       if (other.length != probe.length) {
         throw new EmbeddingException(
-            "similarity: expected embeddings of one size, got " + probe.length + " and " + other.length + "; compare those of one model only");
+            "similarity: expected embeddings of one size, got " + probe.length + " and " + other.length
+                + "; compare those of one model only");
       }
       double dot = 0;
       for (int at = 0; at < probe.length; at++) {
@@ -72,9 +74,14 @@ public final class Matching {
       }
       known.add(String.valueOf(threshold.fmr));
     }
+    String why = "";
+    for (UnsupportedThreshold leftOut : variant.thresholdsLeftOut) {
+      why = leftOut.fmr == fmr ? " (left out: " + leftOut.reason + ")" : why;
+    }
     throw new ThresholdException(
         "variant " + variant.name + ": expected a false match rate that its manifest has a threshold for ("
-            + (known.isEmpty() ? "none" : String.join(", ", known)) + "), got " + fmr + "; give a threshold of your own");
+            + (known.isEmpty() ? "none" : String.join(", ", known)) + "), got " + fmr + why
+            + "; calibrate the bundle on more faces by `toolchain calibrate`");
   }
 
   /**

@@ -2,6 +2,8 @@ package org.pocketface.sdk;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 
 /** What is coded in a packed .tflite and how: tables, regions, and the skeleton, which is the file less its regions. */
 final class PackedDirectory {
@@ -35,6 +37,17 @@ final class PackedDirectory {
 
     int end() {
       return offset + count * width;
+    }
+  }
+
+  /** Byte {@code number} of each value of a region. */
+  private static final class Plane {
+    final Region region;
+    final int number;
+
+    Plane(Region region, int number) {
+      this.region = region;
+      this.number = number;
     }
   }
 
@@ -105,7 +118,8 @@ final class PackedDirectory {
       int width = fields.get(widthsAt + index) & 0xFF;
       if (count < 1 || width < 1 || width > MAX_WIDTH) {
         throw new PackedException.Format(
-            "packed model: region " + index + ": expected a count from 1 and a width of 1 to " + MAX_WIDTH + ", got " + count + ", " + width);
+            "packed model: region " + index + ": expected a count from 1 and a width of 1 to " + MAX_WIDTH + ", got " + count + ", "
+                + width);
       }
       int[] used = new int[width];
       need(fields, 2 * width);
@@ -148,26 +162,31 @@ final class PackedDirectory {
       end = region.end();
     }
     skeleton.get(model, end, model.length - end);
+    List<List<Plane>> planes = planes();
     for (int table = 0; table < tables.length; table++) {
-      decoder.begin(tables[table], symbolsOf(table));
-      for (Region region : regions) {
-        for (int plane = 0; plane < region.width; plane++) {
-          if (region.tables[plane] == table) {
-            decoder.decode(model, region.offset + plane, region.count, region.width);
-          }
-        }
+      long symbols = 0;
+      for (Plane plane : planes.get(table)) {
+        symbols += plane.region.count;
+      }
+      decoder.begin(tables[table], symbols);
+      for (Plane plane : planes.get(table)) {
+        decoder.decode(model, plane.region.offset + plane.number, plane.region.count, plane.region.width);
       }
     }
     decoder.finish();
   }
 
-  private long symbolsOf(int table) {
-    long symbols = 0;
+  /** The planes of each table, in the order in which they are coded. */
+  private List<List<Plane>> planes() {
+    List<List<Plane>> planes = new ArrayList<>();
+    for (int table = 0; table < tables.length; table++) {
+      planes.add(new ArrayList<Plane>());
+    }
     for (Region region : regions) {
-      for (int used : region.tables) {
-        symbols += used == table ? region.count : 0;
+      for (int number = 0; number < region.width; number++) {
+        planes.get(region.tables[number]).add(new Plane(region, number));
       }
     }
-    return symbols;
+    return planes;
   }
 }

@@ -23,12 +23,7 @@ public final class Pixels {
    * @throws ImageException.Size where it has more than {@link #MAX_PIXELS} pixels
    */
   public Pixels(int height, int width, @NotNull byte[] rgb) {
-    if (height < 1 || width < 1) {
-      throw new ImageException.Array("pixels: expected sides of 1 or more, got " + height + " x " + width);
-    }
-    if ((long) height * width > MAX_PIXELS) {
-      throw new ImageException.Size("pixels: expected at most " + MAX_PIXELS + " pixels, got " + height + " x " + width + "; scale the image down");
-    }
+    check(height, width);
     if (rgb.length != 3 * height * width) {
       throw new ImageException.Array(
           "pixels: expected " + 3 * height * width + " bytes of RGB for " + height + " x " + width + ", got " + rgb.length);
@@ -36,6 +31,27 @@ public final class Pixels {
     this.height = height;
     this.width = width;
     this.rgb = rgb;
+  }
+
+  /**
+   * A black picture.
+   *
+   * @throws ImageException as the constructor
+   */
+  @NotNull
+  public static Pixels black(int height, int width) {
+    check(height, width);
+    return new Pixels(height, width, new byte[3 * height * width]);
+  }
+
+  private static void check(int height, int width) {
+    if (height < 1 || width < 1) {
+      throw new ImageException.Array("pixels: expected sides of 1 or more, got " + height + " x " + width);
+    }
+    if ((long) height * width > MAX_PIXELS) {
+      throw new ImageException.Size(
+          "pixels: expected at most " + MAX_PIXELS + " pixels, got " + height + " x " + width + "; scale the image down");
+    }
   }
 
   /** Rows. */

@@ -62,7 +62,7 @@ public final class Png {
     return new Pixels((int) height, (int) width, unfilter(inflate((int) height * (3 * (int) width + 1)), (int) width, (int) height));
   }
 
-  /** The data of the next chunk, its checksum checked, where it is of that type; others are skipped as long as they may be. Null: the end. */
+  /** The data of the next chunk of that type; others are skipped. Each chunk's checksum is checked. Null: there is none left. */
   private ByteBuffer chunk(int wanted) {
     while (file.remaining() >= 12) {
       int length = file.getInt();

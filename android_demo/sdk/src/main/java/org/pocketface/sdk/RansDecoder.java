@@ -91,7 +91,8 @@ final class RansDecoder {
       }
     }
     if (words.hasRemaining()) {
-      throw new PackedException.Stream("packed model: " + words.remaining() / 2 + " of " + words.limit() / 2 + " coded words were not used");
+      throw new PackedException.Stream(
+          "packed model: " + words.remaining() / 2 + " of " + words.limit() / 2 + " coded words were not used");
     }
   }
 }

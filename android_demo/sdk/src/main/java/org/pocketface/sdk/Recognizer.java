@@ -112,28 +112,28 @@ public final class Recognizer implements AutoCloseable {
   }
 
   /**
-   * Whether two faces are one person's, by the threshold that the manifest states for the false match rate {@code fmr}
-   * ({@link Matching#DEFAULT_FMR} is one).
+   * Whether two faces are one person's, at the false match rate {@code fmr} ({@link Matching#DEFAULT_FMR} is one): of so many
+   * comparisons of different people one is taken for one person's, by the threshold that the manifest states for this variant.
    *
    * @throws ThresholdException where the manifest has none for that rate
    */
   @NotNull
   public Verification verify(@NotNull Face first, @NotNull Face second, double fmr) {
-    return compare(first, second, Matching.thresholdAt(variant(), fmr));
+    return compare(first, second, Matching.thresholdAt(variant(), fmr), fmr);
   }
 
   /**
-   * Whether two faces are one person's, by a threshold of one's own on their similarity.
+   * Whether two faces are one person's, by a threshold on their similarity, which holds for one variant of one model only.
    *
    * @throws ThresholdException where {@code threshold} is no similarity
    */
   @NotNull
   public Verification verifyAbove(@NotNull Face first, @NotNull Face second, double threshold) {
-    return compare(first, second, Matching.checkThreshold(threshold));
+    return compare(first, second, Matching.checkThreshold(threshold), null);
   }
 
-  private Verification compare(Face first, Face second, double threshold) {
-    return new Verification(Matching.similarity(embed(first), embed(second)), threshold);
+  private Verification compare(Face first, Face second, double threshold, @Nullable Double fmr) {
+    return new Verification(Matching.similarity(embed(first), embed(second)), threshold, fmr);
   }
 
   @Override

@@ -21,8 +21,14 @@ public final class Resample {
     int rows = (image.height() + step - 1) / step;
     int columns = (image.width() + step - 1) / step;
     // An affine map has its extremes at the corners, also after rounding, which never changes the order of two numbers.
-    double[] x = {x(source, 0, 0, step), x(source, width - 1, 0, step), x(source, 0, height - 1, step), x(source, width - 1, height - 1, step)};
-    double[] y = {y(source, 0, 0, step), y(source, width - 1, 0, step), y(source, 0, height - 1, step), y(source, width - 1, height - 1, step)};
+    double[] x = new double[4];
+    double[] y = new double[4];
+    for (int corner = 0; corner < 4; corner++) {
+      int column = corner % 2 * (width - 1);
+      int row = corner / 2 * (height - 1);
+      x[corner] = x(source, column, row, step);
+      y[corner] = y(source, column, row, step);
+    }
     int left = first(x, columns);
     int right = last(x, columns);
     int top = first(y, rows);

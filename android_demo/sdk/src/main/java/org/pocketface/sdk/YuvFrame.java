@@ -27,8 +27,8 @@ public final class YuvFrame {
       long needed = (long) (rows - 1) * rowStride + (long) (columns - 1) * pixelStride + 1;
       if (rowStride < 1 || pixelStride < 1 || bytes.remaining() < needed) {
         throw new ImageException.Array(
-            "frame: expected " + needed + " bytes of plane " + name + " (row stride " + rowStride + ", pixel stride " + pixelStride + "), got "
-                + bytes.remaining());
+            "frame: expected " + needed + " bytes of plane " + name + " (row stride " + rowStride + ", pixel stride " + pixelStride
+                + "), got " + bytes.remaining());
       }
     }
 

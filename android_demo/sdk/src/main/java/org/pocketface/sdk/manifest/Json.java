@@ -11,6 +11,8 @@ import java.util.Set;
 
 /** Parses JSON and refuses what parsers disagree on. */
 final class Json {
+  private static final int MOST_DIGITS = 4300; // more would take quadratic time; the Python runtime draws the line here too
+
   private Json() {}
 
   /**
@@ -44,6 +46,8 @@ final class Json {
       for (JsonValue item : value.asArray()) {
         check(item);
       }
+    } else if (value.isNumber() && Fields.isWhole(value) && value.toString().length() > MOST_DIGITS) {
+      throw new ManifestException("expected a number of at most " + MOST_DIGITS + " digits, got " + value.toString().length());
     } else if (value.isNumber() && !Fields.isWhole(value) && Double.isInfinite(value.asDouble())) {
       throw new ManifestException("expected a finite number, got " + value);
     }
