@@ -22,7 +22,7 @@ from toolchain import files
 from toolchain.android import artefacts, code, tools
 from toolchain.android.archive import PAGE, Entry, archive
 from toolchain.android.artefacts import APKTOOL, NATIVE, Artefact
-from toolchain.android.proofs import Proof, api_level, arm64, dex_on_jvm
+from toolchain.android.proofs import Proof, api_level, arm64, dex_on_jvm, maven_tests
 from toolchain.android.resources import Aapt2
 from toolchain.android.sign import Key, debug_key, sign
 from toolchain.android.sources import Sources
@@ -95,13 +95,13 @@ def build_apk(order: ApkOrder) -> ApkReport:
         with seconds.of("compiling"):
             app = code.compile_app(sources, fetched, aapt2, work)
         with seconds.of("checking the API level"):
-            ran = [api_level.prove(fetched, app.classes)]
+            proofs = [api_level.prove(fetched, app.classes), *maven_tests.read(sources)]
         with seconds.of("signing"):
             unsigned.write_bytes(_unsigned(app, order.abis, fetched, data))
             sign(unsigned, partial, key, LEAST_SDK)
         with seconds.of("verifying"):
             checks = verify(partial, Expected(_package(sources.manifest), order.abis, data), aapt2, work)
-        ran += _prove(order, bundle, partial, fetched, work, seconds)
+        proofs += _prove(order, bundle, partial, fetched, work, seconds)
         report = ApkReport(
             apk=str(order.out),
             sha256=_sha256(partial),
@@ -113,7 +113,7 @@ def build_apk(order: ApkOrder) -> ApkReport:
             debug_key=key.debug,
             jdk=tools.run(["javac", "-version"], "asking for the JDK's version").strip(),
             checks=checks,
-            proofs=tuple(ran),
+            proofs=tuple(proofs),
             seconds=seconds.by_step,
         )
     files.write(order.out.with_suffix(".report.json"), json.dumps(report.describe(), indent=1) + "\n")

@@ -18,6 +18,7 @@ DEBIAN_PACKAGES = {
     "apksigner": "apksigner",
     "zipalign": "zipalign",
     "dexdump": "dexdump",
+    "adb": "adb",
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
     "aarch64-linux-gnu-nm": "binutils-aarch64-linux-gnu",
