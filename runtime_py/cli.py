@@ -1,4 +1,4 @@
-"""`python -m runtime_py`: embed, verify, detect, inspect, selftest."""
+"""`python -m runtime_py`: embed, verify, detect, inspect, selftest, and the gallery's commands."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from PIL import Image
 
 from runtime_py import commands
 from runtime_py.errors import PocketFaceError
+from runtime_py.gallery.cli import add_commands as gallery_commands
 
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
 
 _CODES = """exit codes:
   0  all went well (verify: the same person, or no threshold to judge by)
-  1  verify: not the same person
+  1  verify: not the same person; identify: nobody who is enrolled
   2  bad input: one line on stderr says what, and nothing was written
   3  some photographs were skipped: a line on stderr for each says why
-  4  selftest: this machine does not compute what the bundle states
+  4  selftest: this machine does not compute what the bundle states; check: the gallery is damaged
 """
 
 Command = Callable[[argparse.Namespace], int]
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m runtime_py",
-        description="Embed, verify and detect faces with a .pface bundle.",
+        description="Detect, embed, verify and identify faces with a .pface bundle.",
         epilog=_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     _detect(chosen)
     _inspect(chosen)
     _selftest(chosen)
+    gallery_commands(lambda name, command, summary, examples: _plain_command(chosen, name, command, summary, examples))
     return parser
 
 
@@ -73,6 +75,12 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(chosen: Subparsers, name: str, command: Command, summary: str, examples: str) -> argparse.ArgumentParser:
+    made = _plain_command(chosen, name, command, summary, examples)
+    made.add_argument("bundle", type=Path, metavar="BUNDLE", help="a .pface bundle")
+    return made
+
+
+def _plain_command(chosen: Subparsers, name: str, command: Command, summary: str, examples: str) -> argparse.ArgumentParser:
     made = chosen.add_parser(
         name,
         help=summary,
@@ -81,7 +89,6 @@ def _command(chosen: Subparsers, name: str, command: Command, summary: str, exam
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.set_defaults(command=command)
-    made.add_argument("bundle", type=Path, metavar="BUNDLE", help="a .pface bundle")
     return made
 
 

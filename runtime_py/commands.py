@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,7 +21,7 @@ from runtime_py.detector import Detection
 from runtime_py.embedder import Embeddings
 from runtime_py.errors import AlignmentError, EmbeddingError, ImageArrayError, ImageError, NoFaceError, PocketFaceError, SourceError
 from runtime_py.image import Pixels, read_image
-from runtime_py.interpreter import runtime
+from runtime_py.interpreter import quiet_runtime, runtime
 from runtime_py.manifest import Variant
 from runtime_py.photographs import Named, check_paths, images
 from runtime_py.recognizer import Recognizer, finder
@@ -44,24 +42,9 @@ class _Skipped:
     reason: str
 
 
-@contextmanager
-def _quiet_runtime() -> Iterator[None]:
-    """Keeps the TFLite runtime, which writes a line to stderr when a model is loaded and cannot be told not to, from mixing it
-    with ours. Its errors come as exceptions too, so none is lost."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def _recognizer(options: Namespace) -> Recognizer:
     bundle = Bundle.open(options.bundle)
-    with _quiet_runtime():
+    with quiet_runtime():
         return Recognizer(bundle, options.variant, options.threads)
 
 
@@ -181,7 +164,7 @@ def detect(options: Namespace) -> int:
     """Finds faces, and marks them in copies of the photographs."""
     check_paths(options.paths)
     bundle = Bundle.open(options.bundle)
-    with _quiet_runtime():
+    with quiet_runtime():
         found = finder(bundle, options.threads)
     results: list[dict[str, Any]] = []
     skipped: list[_Skipped] = []
@@ -287,7 +270,7 @@ def _in_face_terms(variant: Variant) -> Iterator[str]:
 def selftest(options: Namespace) -> int:
     """Runs the golden vectors."""
     bundle = Bundle.open(options.bundle)
-    with _quiet_runtime():
+    with quiet_runtime():
         checks = run_selftest(bundle, options.threads)
     failed = [check for check in checks if not check.passed]
     if options.json:

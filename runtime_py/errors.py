@@ -25,7 +25,9 @@ PocketFaceError                 whatever went wrong on purpose; `code` is stable
 ├── FaceError                   a photograph's faces cannot be had
 │   ├── NoFaceError             face.none         the detector found none
 │   ├── NoDetectorError         face.detector     the bundle has no detector
-│   └── AlignmentError          face.alignment    key points that no crop can be aligned on
+│   ├── AlignmentError          face.alignment    key points that no crop can be aligned on
+│   ├── SeveralFacesError       face.several      more than one where one is to be enrolled
+│   └── FaceQualityError        face.quality      a picture that is not good enough to enrol from
 ├── RuntimeMissingError         runtime.missing   no TFLite runtime is installed
 ├── ModelRunError               runtime.model     the TFLite runtime refused a model, or its tensors are not those stated
 ├── EmbeddingError              embedding         not finite, of length zero, or of another size
@@ -209,6 +211,18 @@ class AlignmentError(FaceError):
     """Key points that no crop can be aligned on."""
 
     code = "face.alignment"
+
+
+class SeveralFacesError(FaceError):
+    """More faces than the one that is to be enrolled."""
+
+    code = "face.several"
+
+
+class FaceQualityError(FaceError):
+    """A picture that is not good enough to enrol from."""
+
+    code = "face.quality"
 
 
 class RuntimeMissingError(PocketFaceError):

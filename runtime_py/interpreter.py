@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
@@ -25,6 +29,21 @@ def runtime() -> tuple[str, str, Any]:
             continue
         return name, metadata.version(name), interpreter
     raise RuntimeMissingError("expected a TFLite runtime, found none; pip install ai-edge-litert")
+
+
+@contextmanager
+def quiet_runtime() -> Iterator[None]:
+    """Keeps the TFLite runtime, which writes a line to stderr when a model is loaded and cannot be told not to, from mixing it
+    with ours. Its errors come as exceptions too, so none is lost. For the command line: it holds for the whole process."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Interpreter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from runtime_py.errors import EmbeddingError, ThresholdError
 from runtime_py.image import describe_array
-from runtime_py.manifest import Variant
+from runtime_py.manifest import Threshold, Variant
 
 DEFAULT_FMR = 0.001
 """The false match rate whose threshold is used where none is asked for: one in a thousand pairs of different people."""
@@ -54,6 +55,28 @@ def threshold_at(variant: Variant, fmr: float = DEFAULT_FMR) -> float:
         f"variant {variant.name}: expected a false match rate that its manifest has a threshold for ({known}), got {fmr:g}{why}; "
         "calibrate the bundle on more faces by `toolchain calibrate`"
     )
+
+
+def threshold_in_search(variant: Variant, fpir: float, templates: int) -> Threshold:
+    """The threshold at which a search among `templates` finds somebody for at most the share `fpir` of those who are not enrolled.
+
+    Who is searched for among N templates has N chances to match falsely, so the false positive identification rate is at most
+    N · FMR, whatever the comparisons have to do with one another (Boole's inequality): the stated threshold of the largest rate that
+    is at most fpir / N. Error: ThresholdError where the manifest's thresholds don't reach that far.
+    """
+    if not 0 < fpir <= 1:
+        raise ThresholdError(f"expected a false positive identification rate above 0 and at most 1, got {fpir}")
+    count = max(1, templates)
+    # Compared as products: 0.01 / 10 is not 0.001 in binary, and just below it.
+    enough = [threshold for threshold in variant.thresholds if threshold.fmr * count <= fpir * (1 + 1e-9)]
+    if not enough:
+        rates = [threshold.fmr for threshold in variant.thresholds]
+        reach = f"none below {min(rates):g}, which reaches {math.floor(fpir * (1 + 1e-9) / min(rates))} templates" if rates else "none"
+        raise ThresholdError(
+            f"variant {variant.name}: expected a threshold for a false match rate of {fpir / count:g} ({fpir:g} over {count} templates), "
+            f"its manifest has {reach}; enrol fewer, accept a larger rate, or calibrate on more people by `toolchain calibrate`"
+        )
+    return max(enough, key=lambda threshold: threshold.fmr)
 
 
 def check_threshold(threshold: float) -> float:

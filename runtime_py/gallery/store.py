@@ -174,12 +174,14 @@ class Gallery:
             connection.execute("UPDATE people SET name = ? WHERE number = ?", (new, number))
             return _person(connection, new)
 
-    def delete(self, name: str) -> None:
-        """Forgets somebody: their bytes are overwritten in the file. Errors: GalleryPersonError, GalleryNameError."""
-        name = check_name(name)
+    def delete(self, *names: str) -> None:
+        """Forgets people, all of them or none: their bytes are overwritten in the file. Errors: GalleryPersonError,
+        GalleryNameError."""
+        checked = [check_name(name) for name in names]
         with self._changing() as connection:
-            number = _number(connection, name)
-            _removed(connection, connection.execute("DELETE FROM people WHERE number = ?", (number,)).rowcount)
+            for name in checked:
+                number = _number(connection, name)
+                _removed(connection, connection.execute("DELETE FROM people WHERE number = ?", (number,)).rowcount)
 
     def delete_all(self) -> int:
         """Forgets everybody; returns how many there were."""

@@ -1,0 +1,134 @@
+"""Enrols and identifies people from photographs: a recognizer and a gallery together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime_py import matching
+from runtime_py.errors import FaceError, FaceQualityError, GalleryDuplicateError, ImageError, PocketFaceError, SeveralFacesError
+from runtime_py.gallery.people import Person, TemplateModel
+from runtime_py.gallery.store import Gallery
+from runtime_py.image import read_image
+from runtime_py.manifest import Threshold
+from runtime_py.photographs import Named
+from runtime_py.quality import Quality, quality
+from runtime_py.recognizer import Face, Recognizer
+
+DEFAULT_FPIR = 0.01
+"""The share of people who are not enrolled and are taken for somebody who is, that a search accepts unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A photograph that nobody was enrolled from: its name, the error's code and the reason."""
+
+    name: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """Who was enrolled, from which photographs, and which were refused."""
+
+    person: Person
+    used: tuple[str, ...]
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Identified:
+    """A face of a photograph: `candidates` are the most similar people with their similarity, best first, and `person` is the
+    best where it reaches the threshold."""
+
+    face: Face
+    quality: Quality
+    candidates: tuple[tuple[Person, float], ...]
+    threshold: Threshold
+
+    @property
+    def person(self) -> Person | None:
+        """Who it is; None: nobody who is enrolled."""
+        best = self.candidates[:1]
+        return best[0][0] if best and best[0][1] >= self.threshold.similarity else None
+
+
+class Identifier:
+    """One variant of a bundle and one gallery. May be shared between threads."""
+
+    def __init__(self, recognizer: Recognizer, gallery: Gallery) -> None:
+        self.recognizer, self.gallery = recognizer, gallery
+        self.model = TemplateModel.of(recognizer.variant)
+
+    def enrol(self, name: str, photographs: Sequence[Named], metadata: Mapping[str, str] | None = None, again: bool = False) -> Enrolment:
+        """Enrols somebody from photographs of one face each, a template a photograph; what is not good enough is refused with
+        the reason, and at least one must be. `again`: somebody who is enrolled, whose templates are all replaced.
+
+        Errors: FaceQualityError where no photograph will do; GalleryDuplicateError where the name, or at a false match rate of
+        `matching.DEFAULT_FMR` the face, is somebody else's; those of the gallery.
+        """
+        used, rows, refused = [], [], []
+        for photograph in photographs:
+            try:
+                rows.append(self.recognizer.embed(self._only_face(photograph)))
+                used.append(photograph.name)
+            except (FaceError, ImageError) as error:
+                refused.append(Refused(photograph.name, error.code, str(error)))
+        if not rows:
+            reasons = "; ".join(f"{item.name}: {item.reason}" for item in refused) or "none was given"
+            raise FaceQualityError(f"expected a photograph of one face that is good enough to enrol from, got {reasons}")
+        templates = np.stack(rows)
+        self._refuse_somebody_else(name, templates, again)
+        change: Callable[[], Person] = (
+            (lambda: self.gallery.re_enrol(name, templates, self.model))
+            if again
+            else (lambda: self.gallery.enrol(name, templates, self.model, metadata))
+        )
+        return Enrolment(change(), tuple(used), tuple(refused))
+
+    def identify(self, photograph: Named, fpir: float = DEFAULT_FPIR, top: int = 5) -> tuple[Identified, ...]:
+        """Whose faces are in a photograph, largest first: the `top` most similar people to each, at the false positive
+        identification rate `fpir` for a gallery of this size.
+
+        Errors: those of `Recognizer.faces`; ThresholdError where the manifest's thresholds don't reach that far; GalleryError.
+        """
+        pixels = read_image(photograph.data, photograph.name)
+        threshold = matching.threshold_in_search(self.recognizer.variant, fpir, len(self.gallery.index(self.model)))
+        return tuple(
+            Identified(
+                face,
+                quality(pixels, face, self.recognizer.bundle.manifest),
+                tuple(self.gallery.search(self.recognizer.embed(face), self.model, top)),
+                threshold,
+            )
+            for face in self.recognizer.faces(pixels)
+        )
+
+    def _only_face(self, photograph: Named) -> Face:
+        pixels = read_image(photograph.data, photograph.name)
+        faces = self.recognizer.faces(pixels)
+        if len(faces) > 1:
+            raise SeveralFacesError(f"expected one face, found {len(faces)}; crop the photograph to whom it is to enrol")
+        found = quality(pixels, faces[0], self.recognizer.bundle.manifest)
+        if not found.good_enough:
+            raise FaceQualityError(found.reason)
+        return faces[0]
+
+    def _refuse_somebody_else(self, name: str, templates: np.ndarray, again: bool) -> None:
+        """A face that is enrolled under another name is most likely a mistake, and would match as either."""
+        try:
+            threshold = matching.threshold_at(self.recognizer.variant)
+        except PocketFaceError:
+            return  # a variant without thresholds cannot say who is alike
+        if not len(self.gallery.index(self.model)):
+            return
+        for row in templates:
+            for person, similarity in self.gallery.search(row, self.model, top=2):
+                if similarity >= threshold and not (again and person.name == name.strip()):
+                    raise GalleryDuplicateError(
+                        "expected a face that nobody is enrolled with, got one that matches somebody under another name; "
+                        "delete or rename them first"
+                    )
