@@ -161,7 +161,7 @@ def build(order: Order, target: Target, out: Path, recorded: Path | None = None,
         measured, not_measured = measure_made(batch.made, batch.model, batch.workshop, known)
     missed = variants.judge(batch.made, order.allow, measured)
     with clock.of("arm64"):
-        on_arm64, not_checked = arm64_build.figures(batch.made, batch.workshop.images, arm64, order.progress)
+        on_arm64, not_checked = arm64_build.figures(batch.made, batch.workshop.images, arm64, batch.workshop.files, order.progress)
     stated = assemble.Stated(measured, stated_provenance, card, missed, on_arm64)
     with clock.of("assembling"):
         default = _default(order, batch)

@@ -11,10 +11,16 @@ from tests.toolchain import tiny_nets
 from toolchain.cli import main
 from toolchain.convert.route import to_onnx
 from toolchain.errors import DataError
+from toolchain.kept import KeptBytes
 from toolchain.parity.against import against
 from toolchain.progress import Progress
 
 QUIET = Progress(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> KeptBytes:
+    return KeptBytes(tmp_path_factory.mktemp("kept"))
 
 
 @pytest.fixture(scope="module")
@@ -26,26 +32,26 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "net.tflite", folder / "net.onnx"
 
 
-def test_a_pair_of_one_net_agrees_to_the_last_bits(pair: tuple[Path, Path]) -> None:
-    found = against(*pair, tiny_nets.CONTRACT, None, None, QUIET)
+def test_a_pair_of_one_net_agrees_to_the_last_bits(pair: tuple[Path, Path], kept: KeptBytes) -> None:
+    found = against(*pair, tiny_nets.CONTRACT, None, None, kept, QUIET)
     assert found.failure() is None and len(found.agreements) >= 1
     # Sums of some hundred terms in float32, in another order: about sqrt(300) 2^-24 = 1e-6 of a component at most 1.
     assert all(item.max_abs < 1e-5 for item in found.agreements)
 
 
-def test_int8_ends_are_quantized_and_dequantized(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_int8_ends_are_quantized_and_dequantized(pair: tuple[Path, Path], kept: KeptBytes, tmp_path: Path) -> None:
     # Input in steps of 2/255, a pixel each, so that nothing is lost; outputs of about +-4 in steps of 0.05.
     path = tmp_path / "int8.tflite"
     path.write_bytes(with_int8_ends(pair[0].read_bytes(), (2 / 255, 0), (0.05, 0)))
-    found = against(path, pair[1], tiny_nets.CONTRACT, None, 0.99, QUIET)
+    found = against(path, pair[1], tiny_nets.CONTRACT, None, 0.99, kept, QUIET)
     assert found.failure() is None
     assert all(1e-5 < item.max_abs < 0.1 for item in found.agreements)
 
 
-def test_another_net_does_not_pass(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_another_net_does_not_pass(pair: tuple[Path, Path], kept: KeptBytes, tmp_path: Path) -> None:
     path = tmp_path / "other.onnx"
     path.write_bytes(to_onnx(tiny_nets.tiny_model(seed=7)))
-    failure = against(pair[0], path, tiny_nets.CONTRACT, None, None, QUIET).failure()
+    failure = against(pair[0], path, tiny_nets.CONTRACT, None, None, kept, QUIET).failure()
     assert failure is not None and "least cosine" in str(failure)
 
 
@@ -56,10 +62,10 @@ def test_the_command_needs_to_know_what_the_pair_takes(pair: tuple[Path, Path], 
     assert "net.onnx on onnxruntime" in capsys.readouterr().out
 
 
-def test_files_of_another_kind_are_named(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_files_of_another_kind_are_named(pair: tuple[Path, Path], kept: KeptBytes, tmp_path: Path) -> None:
     text = tmp_path / "text.onnx"
     text.write_text("not a model")
     with pytest.raises(DataError, match=r"text\.onnx: expected an ONNX model"):
-        against(pair[0], text, tiny_nets.CONTRACT, None, None, QUIET)
+        against(pair[0], text, tiny_nets.CONTRACT, None, None, kept, QUIET)
     with pytest.raises(DataError, match=r"net\.onnx: expected a \.tflite"):
-        against(pair[1], pair[1], tiny_nets.CONTRACT, None, None, QUIET)
+        against(pair[1], pair[1], tiny_nets.CONTRACT, None, None, kept, QUIET)

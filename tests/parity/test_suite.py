@@ -14,11 +14,17 @@ from toolchain.cli import main
 from toolchain.convert import flatbuffer
 from toolchain.data import synthetic
 from toolchain.errors import SetupError
+from toolchain.kept import KeptBytes
 from toolchain.parity import machines, suite
 from toolchain.parity.host import RUNTIMES
 from toolchain.progress import Progress
 
 QUIET = Progress(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def kept(built: Built) -> KeptBytes:
+    return KeptBytes(built.cache / "bytes")
 
 
 @pytest.fixture(scope="module")
@@ -50,46 +56,46 @@ def test_the_suite_passes_on_every_variant_and_runtime(built: Built, capsys: pyt
     assert {item["faces"] for item in found["agreements"] if item["against"] == "fp32"} == {64}
 
 
-def test_a_variant_that_computes_something_else_is_seen(built: Built, subjects: tuple[suite.Subject, ...]) -> None:
+def test_a_variant_that_computes_something_else_is_seen(built: Built, subjects: tuple[suite.Subject, ...], kept: KeptBytes) -> None:
     fp32 = next(item for item in subjects if item.name == "fp32")
-    found = suite.on_host(Bundle.open(built.bundle), [changed(fp32)], QUIET)
+    found = suite.on_host(Bundle.open(built.bundle), [changed(fp32)], kept, QUIET)
     assert any("least cosine" in line and "the manifest asks for" in line for line in found.missed())
     failure = found.failure()
     assert failure is not None and failure.exit_code == 4
 
 
-def test_a_file_that_no_runtime_takes_is_a_result_and_stops_no_other(subjects: tuple[suite.Subject, ...]) -> None:
+def test_a_file_that_no_runtime_takes_is_a_result_and_stops_no_other(subjects: tuple[suite.Subject, ...], kept: KeptBytes) -> None:
     fp32 = next(item for item in subjects if item.name == "fp32")
     place = machines.this_machine()
     # Its tables point past its end: the runtime's own check of the flatbuffer refuses it.
     jobs = [machines.Job("cut", fp32.tflite[:600], fp32.inputs), machines.Job("fp32", fp32.tflite, fp32.inputs)]
-    found = machines.run([place], jobs, QUIET)
+    found = machines.run([place], jobs, kept, QUIET)
     for runtime in [runtime for runtime in RUNTIMES if runtime.name in place.versions]:
         cut, whole = found[place.name, runtime.name, "cut"], found[place.name, runtime.name, "fp32"]
         assert isinstance(cut, machines.Failed) and cut.reason
         assert isinstance(whole, machines.Ran) and np.allclose(np.linalg.norm(whole.rows, axis=1), 1)
 
 
-def test_arm64_computes_what_this_machine_does(subjects: tuple[suite.Subject, ...]) -> None:
+def test_arm64_computes_what_this_machine_does(subjects: tuple[suite.Subject, ...], kept: KeptBytes) -> None:
     """Each bound is derived in toolchain/parity/tolerance.py from the arithmetic of the variant."""
     try:
         places = machines.arm64_machines()
     except SetupError as error:
         pytest.skip(str(error))
-    found = suite.on_arm64(subjects, QUIET)
+    found = suite.on_arm64(subjects, kept, QUIET)
     assert found.missed() == []
     seen = {(item.variant, item.runtime) for item in found.agreements}
     assert seen >= {(item.name, place.label(runtime)) for item in subjects for place in places for runtime in RUNTIMES}
 
 
-def test_arm64_sees_a_variant_that_computes_something_else(subjects: tuple[suite.Subject, ...]) -> None:
+def test_arm64_sees_a_variant_that_computes_something_else(subjects: tuple[suite.Subject, ...], kept: KeptBytes) -> None:
     try:
         places, here = machines.arm64_machines()[:1], machines.this_machine()
     except SetupError as error:
         pytest.skip(str(error))
     int8 = next(item for item in subjects if item.name == "int8")
     jobs = {name: machines.Job(int8.name, item.tflite, int8.inputs) for name, item in (("there", changed(int8)), ("here", int8))}
-    results = {**machines.run(places, [jobs["there"]], QUIET), **machines.run([here], [jobs["here"]], QUIET)}
+    results = {**machines.run(places, [jobs["there"]], kept, QUIET), **machines.run([here], [jobs["here"]], kept, QUIET)}
     missed = suite.compare(places, here, [int8], results).missed()
     assert any("expected the same bits" in line for line in missed)
 

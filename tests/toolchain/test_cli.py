@@ -23,7 +23,7 @@ from toolchain.cli import main
 from toolchain.golden import golden_photographs
 from toolchain.methods import FAMILIES, methods
 
-COMMANDS = ("build", "train", "evaluate", "convert", "parity", "align", "inspect", "methods")
+COMMANDS = ("build", "train", "evaluate", "convert", "parity", "align", "inspect", "methods", "setup-arm64")
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 4012345\n"
 
 
@@ -99,7 +99,16 @@ BAD: dict[str, list[str]] = {
         "parity {bad}/lfs.py",
         *[f"parity {{recipe}} --weights {{bad}}/{kind}.onnx --input rgb,0..255" for kind in KINDS],
         "parity {recipe} --images {bad}/folder",
+        *[f"parity {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+        "parity {bundle} --images {bad}/folder",
+        "parity {bundle} --variants int4",
+        "parity {bundle} --record {out}",
+        "parity {recipe} --on arm64",
+        "parity {bundle} --against {bad}/text.onnx",
+        "parity {bad}/missing.tflite",
+        *[f"parity {{bad}}/{kind}.onnx --against {{bad}}/text.onnx --input rgb,0..255" for kind in KINDS],
     ],
+    "setup-arm64": ["setup-arm64 --mirror http://127.0.0.1:9/debian"],
     "align": [
         "align {bad}/missing --out {out}",
         "align {bad}/folder --out {out}",

@@ -11,6 +11,8 @@ from toolchain.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from runtime_py.bundle import Bundle
+    from toolchain.kept import KeptBytes
+    from toolchain.parity.adb import VariantRun
     from toolchain.parity.suite import Agreement, Images, Suite, Torch
 
 SUMMARY = (
@@ -19,6 +21,8 @@ SUMMARY = (
 EXAMPLES = """  toolchain parity face.pface
   toolchain parity face.pface --on arm64
   toolchain parity face.pface --on arm64 --images my-faces/ --record arm64.json
+  toolchain parity face.pface --on adb
+  toolchain parity face.pface --on adb --report selftest.txt
   toolchain parity net.tflite --against net.onnx --input rgb,-1..1
   toolchain parity --variants int8 --images faces.tar
   toolchain parity --weights net.onnx --input rgb,0..255"""
@@ -27,7 +31,10 @@ HOST_FACES, ARM64_FACES = 64, 32
 
 def arguments(parser: ArgumentParser) -> None:
     add_recipe(parser, bundle=True)
-    parser.add_argument("--on", choices=("host", "arm64"), default="host", help="of a bundle: where to run it (default: host)")
+    parser.add_argument("--on", choices=("host", "arm64", "adb"), default="host", help="of a bundle: where to run it (default: host)")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="with --on adb: a report that the phone's self-test shared, in place of a phone"
+    )
     parser.add_argument("--record", type=Path, metavar="FILE", help="with --on arm64: add the figures to this file, for toolchain build")
     parser.add_argument("--against", type=Path, metavar="ONNX", help="of a .tflite: the ONNX model that it is to agree with")
     parser.add_argument(
@@ -45,8 +52,12 @@ def run(options: Namespace) -> Result:
         raise RecipeError(f"{options.recipe}: --on and --record are for bundles ({BUNDLE_SUFFIX})")
     if options.record is not None and options.on != "arm64":
         raise RecipeError("--record: the host's own figures are measured by every build; give --on arm64, or leave it out")
+    if options.report is not None and options.on != "adb":
+        raise RecipeError("--report: a phone's self-test report is judged with --on adb")
     if options.against is not None:
         return _of_pair(options)
+    if options.on == "adb":
+        return _of_phone(options)
     return _of_bundle(options) if kind == BUNDLE_SUFFIX else _of_recipe(options)
 
 
@@ -80,7 +91,7 @@ def _of_pair(options: Namespace) -> Result:
     if options.input is None:
         raise RecipeError("--against: say what the two take by --input, such as rgb,0..255 or bgr,-1..1")
     images = _images(options, HOST_FACES) if options.images else None
-    suite = against(Path(options.recipe), options.against, options.input, images, options.min_cosine, progress_of(options))
+    suite = against(Path(options.recipe), options.against, options.input, images, options.min_cosine, _kept(options), progress_of(options))
     rows = [
         (item.runtime, item.against, f"{item.max_abs:.2g}", f"{item.min_cosine:.6f}", f"{item.p1_cosine:.6f}", item.missed or "ok")
         for item in suite.agreements
@@ -100,12 +111,56 @@ def _of_bundle(options: Namespace) -> Result:
     images = _images(options, HOST_FACES if options.on == "host" else ARM64_FACES, contract.height, contract.width)
     found = suite.subjects(bundle, names, images, _torch(options, bundle, images))
     if options.on == "host":
-        done = suite.on_host(bundle, found, progress_of(options))
+        done = suite.on_host(bundle, found, _kept(options), progress_of(options))
     else:
-        done = suite.on_arm64(found, progress_of(options))
+        done = suite.on_arm64(found, _kept(options), progress_of(options))
     if options.record is not None and done.failure() is None:
         arm64_record.record(options.record, done.stated({name: bundle.variant(name).sha256 for name in names}))
     return Result(done.describe(), _suite_shown(done), done.failure())
+
+
+def _of_phone(options: Namespace) -> Result:
+    """The self-test of the app on a phone, judged by the bundle that the app was made from."""
+    from runtime_py.bundle import Bundle
+    from toolchain.parity.adb import read_report, run_on_phone
+
+    bundle = Bundle.open(options.recipe)
+    if options.report is None:
+        text = run_on_phone(progress_of(options))
+    else:
+        try:
+            text = options.report.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DataError(f"{options.report}: expected a self-test report, it cannot be read: {error}") from None
+    report = read_report(text)
+    failure = report.failure(bundle)
+    rows = [
+        (run.name, *(_digits(value, form) for value, form in _figures(run)), run.error or ("ok" if run.passed else "missed"))
+        for run in report.variants
+    ]
+    columns = ("variant", "min cosine to golden", "max abs", "load ms", "embed ms", "p90", "KiB", "result")
+    steps = [f"{step.name}: {_digits(step.ms, '.2f')} ms (p90 {_digits(step.ms_p90, '.2f')}, {step.runs} runs)" for step in report.steps]
+    device = ", ".join(f"{key} {value}" for key, value in report.device.items())
+    passed = sum(check.passed for check in report.checks)
+    missed = report.missed(bundle)
+    lines = (*steps, f"{passed} of {len(report.checks)} checks on the phone passed", *(f"missed: {line}" for line in missed))
+    return Result({**report.describe(), "missed": missed}, (device, table(columns, rows), *lines), failure)
+
+
+def _figures(run: VariantRun) -> tuple[tuple[float | None, str], ...]:
+    """Figures of a variant on a phone, each with its form."""
+    times = (run.load_ms, ".1f"), (run.embed_ms, ".2f"), (run.embed_ms_p90, ".2f")
+    return (run.min_cosine, ".6f"), (run.max_abs, ".2g"), *times, (run.memory_kib, ".0f")
+
+
+def _digits(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"
+
+
+def _kept(options: Namespace) -> KeptBytes:
+    from toolchain.kept import KeptBytes
+
+    return KeptBytes(cache_of(options) / "bytes")
 
 
 def _images(options: Namespace, most: int, height: int = 0, width: int = 0) -> Images:

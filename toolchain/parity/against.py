@@ -21,6 +21,7 @@ from runtime_py.errors import BundleModelError
 from runtime_py.manifest import InputContract, Quantization, TensorSpec
 from toolchain.convert import flatbuffer
 from toolchain.errors import DataError
+from toolchain.kept import KeptBytes
 from toolchain.parity import machines
 from toolchain.parity.host import RUNTIMES, Floats
 from toolchain.parity.machines import Failed, Job
@@ -46,7 +47,9 @@ class _Image:
     first: bool
 
 
-def against(tflite: Path, onnx: Path, contract: InputContract, images: Images | None, least: float | None, progress: Progress) -> Suite:
+def against(
+    tflite: Path, onnx: Path, contract: InputContract, images: Images | None, least: float | None, kept: KeptBytes, progress: Progress
+) -> Suite:
     """Compares the two on `images` uint8 `[N, H, W, 3]` RGB, or drawn faces of their size where that is None.
 
     `least`: the cosine that every face must reach; None: LEAST_COSINE of the .tflite's arithmetic. Errors: DataError where a file
@@ -75,7 +78,7 @@ def against(tflite: Path, onnx: Path, contract: InputContract, images: Images | 
     name = tflite.name
     job = Job(name, data, ours.transpose(0, 3, 1, 2) if taken.first else ours)
     place = machines.this_machine()
-    results = machines.run([place], [job], progress)
+    results = machines.run([place], [job], kept, progress)
     bound = LEAST_COSINE[arithmetic(data)] if least is None else least
     agreements, not_compared = [], []
     for runtime in [runtime for runtime in RUNTIMES if runtime.name in place.versions]:

@@ -1,18 +1,16 @@
-"""Runs .tflite files under the Python that starts it: a script of its own, for a Python on another processor that has numpy and a
-TFLite runtime and nothing else.
+"""Runs a .tflite under the Python that starts it: a script of its own, for a Python on another processor that has numpy and a TFLite
+runtime and nothing else.
 
-    python arm64_worker.py SITE JOB
+    python arm64_worker.py SITE MODULE TFLITE INPUTS OUT
 
-SITE is put in front of the module path; JOB is a JSON file: the `module` of the runtime, and `models`, each with the `tflite` to
-run, the `inputs` `[N, ...]` to run it on (.npy) and the name `out` to write to: OUT.npy gets the outputs `[N, D]` as the file gives
-them, OUT.json what the runtime says of the output's quantization and of its operators. A model whose OUT.json is there was finished.
+SITE is put in front of the module path; MODULE holds the runtime's Interpreter; INPUTS `[N, ...]` is a .npy file. OUT.npy gets the
+outputs `[N, D]` as the file gives them, OUT.json what the runtime says of the output's quantization and of its operators.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 from typing import Any
 
@@ -22,10 +20,10 @@ if __name__ == "__main__":
 import numpy as np  # noqa: E402  it lies in SITE
 
 
-def run(interpreter_class: Any, tflite: str, inputs: str, out: str) -> None:
+def run(module: str, tflite: str, inputs: str, out: str) -> None:
     """One model. Errors: what the runtime raises for what it cannot run."""
     with open(tflite, "rb") as file:
-        interpreter = interpreter_class(model_content=file.read(), num_threads=1)
+        interpreter = importlib.import_module(module).Interpreter(model_content=file.read(), num_threads=1)
     interpreter.allocate_tensors()
     source, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     rows = []
@@ -43,25 +41,13 @@ def run(interpreter_class: Any, tflite: str, inputs: str, out: str) -> None:
         "output": int(result["index"]),
         "operators": None if listed is None else [{name: _plain(operator[name]) for name in names} for operator in listed],
     }
-    with open(out + ".part", "w") as file:
+    with open(out + ".json", "w") as file:
         json.dump(facts, file)
-    os.replace(out + ".part", out + ".json")
 
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, str) else [int(index) for index in value]
 
 
-def main(job: str) -> None:
-    """Every model of the job that is not finished yet."""
-    with open(job) as file:
-        wanted = json.load(file)
-    interpreter_class = importlib.import_module(wanted["module"]).Interpreter
-    for model in wanted["models"]:
-        if not os.path.exists(model["out"] + ".json"):
-            run(interpreter_class, model["tflite"], model["inputs"], model["out"])
-            print(model["out"], flush=True)
-
-
 if __name__ == "__main__":
-    main(sys.argv[2])
+    run(*sys.argv[2:])

@@ -4,14 +4,16 @@ file that crashes a runtime is a result like any other.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import platform
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toolchain.kept import KeptBytes, key_of
 from toolchain.parity import arm64_setup, arm64_worker, host
 from toolchain.parity.host import RUNTIMES, Floats, Runtime
 from toolchain.progress import Progress
@@ -32,12 +35,14 @@ kernels for each."""
 @dataclass(frozen=True)
 class Machine:
     """A processor that runtimes run on: its `name` in results, the command that runs a Python script there, the folder that numpy
-    and the runtimes lie in, and the installed `versions` of these by distribution."""
+    and the runtimes lie in, and the installed `versions` of these by distribution. `emulated`: what it is made of, where that
+    decides all that it computes, so that results may be kept; None: this machine."""
 
     name: str
     command: tuple[str, ...]
     site: Path
     versions: Mapping[str, str]
+    emulated: str | None = None
 
     def label(self, runtime: Runtime) -> str:
         """How results name the runtime on this machine."""
@@ -56,8 +61,9 @@ def arm64_machines() -> tuple[Machine, ...]:
     if arm64_setup.is_native():
         return (this_machine(),)
     setup = arm64_setup.find()
-    name = f"under qemu {setup.contents.qemu}"
-    return tuple(Machine(f"arm64 {cpu} {name}", tuple(setup.command(cpu)), setup.site, setup.contents.runtimes) for cpu in CPUS)
+    made_of = key_of(setup=setup.contents.describe())
+    name, versions = f"under qemu {setup.contents.qemu}", setup.contents.runtimes
+    return tuple(Machine(f"arm64 {cpu} {name}", tuple(setup.command(cpu)), setup.site, versions, made_of) for cpu in CPUS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,72 +96,65 @@ Results = dict[tuple[str, str, str], Ran | Failed]
 """By machine, runtime and job, each by its name."""
 
 
-def run(machines: Sequence[Machine], jobs: Sequence[Job], progress: Progress) -> Results:
-    """Runs every job on every runtime of every machine, as many processes at once as this machine has cores."""
-    lanes = [(place, runtime) for place in machines for runtime in RUNTIMES if runtime.name in place.versions]
-    with tempfile.TemporaryDirectory(prefix="parity-") as name, ThreadPoolExecutor(int(machine()["cores"])) as pool:
+def run(machines: Sequence[Machine], jobs: Sequence[Job], kept: KeptBytes, progress: Progress) -> Results:
+    """Runs every job on every runtime of every machine, as many processes at once as this machine has cores.
+
+    What an emulated machine computes is kept in `kept`, by the file, its inputs and what the machine is made of: an inference
+    there takes a second, and a run that was stopped goes on.
+    """
+    lanes = [(place, runtime, job) for place in machines for runtime in RUNTIMES if runtime.name in place.versions for job in jobs]
+    with ThreadPoolExecutor(int(machine()["cores"])) as pool:
+        work = [pool.submit(_run, place, runtime, job, kept) for place, runtime, job in lanes]
+        try:
+            for _ in progress.track(as_completed(work), "running the variants", len(work)):
+                pass
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+    names = [(place.name, runtime.name, job.name) for place, runtime, job in lanes]
+    return {name: item.result() for name, item in zip(names, work, strict=True)}
+
+
+class _DiedError(Exception):
+    """A process that gave no result, and why."""
+
+
+def _run(place: Machine, runtime: Runtime, job: Job, kept: KeptBytes) -> Ran | Failed:
+    try:
+        if place.emulated is None:
+            return _read(_process(place, runtime, job))
+        key = key_of(
+            made="outputs",
+            machine=[place.name, place.emulated],
+            runtime=runtime.name,
+            tflite=hashlib.sha256(job.tflite).hexdigest(),
+            inputs=[str(job.inputs.dtype), hashlib.sha256(np.ascontiguousarray(job.inputs).tobytes()).hexdigest()],
+            source=hashlib.sha256(Path(arm64_worker.__file__).read_bytes()).hexdigest(),
+        )
+        return _read(kept.get(key, lambda: _process(place, runtime, job)))
+    except _DiedError as error:
+        return Failed(str(error))
+
+
+def _process(place: Machine, runtime: Runtime, job: Job) -> bytes:
+    """What the worker writes: a line of JSON, then the outputs as .npy. Error: _DiedError."""
+    with tempfile.TemporaryDirectory(prefix="parity-") as name:
         folder = Path(name)
-        inputs = _write_inputs(folder, jobs)
-        work = [pool.submit(_lane, place, runtime, folder / str(number), inputs, progress) for number, (place, runtime) in enumerate(lanes)]
-        done = [item.result() for item in work]
-    results: Results = {}
-    for (place, runtime), lane in zip(lanes, done, strict=True):
-        results.update({(place.name, runtime.name, job): found for job, found in lane.items()})
-    return results
+        (folder / "net.tflite").write_bytes(job.tflite)
+        np.save(folder / "inputs.npy", job.inputs)
+        files = [str(folder / file) for file in ("net.tflite", "inputs.npy", "out")]
+        command = [*place.command, arm64_worker.__file__, str(place.site), runtime.module, *files]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise _DiedError(f"killed by {signal.Signals(-done.returncode).name}" if done.returncode < 0 else lines[-1])
+        return (folder / "out.json").read_bytes() + b"\n" + (folder / "out.npy").read_bytes()
 
 
-def _write_inputs(folder: Path, jobs: Sequence[Job]) -> dict[str, dict[str, str]]:
-    """The files of each job; jobs of the same array share its file."""
-    arrays: dict[int, Path] = {}
-    written = {}
-    for number, job in enumerate(jobs):
-        tflite = folder / f"{number}.tflite"
-        tflite.write_bytes(job.tflite)
-        if id(job.inputs) not in arrays:
-            arrays[id(job.inputs)] = folder / f"{number}-inputs.npy"
-            np.save(arrays[id(job.inputs)], job.inputs)
-        written[job.name] = {"tflite": str(tflite), "inputs": str(arrays[id(job.inputs)])}
-    return written
-
-
-def _lane(place: Machine, runtime: Runtime, folder: Path, inputs: dict[str, dict[str, str]], progress: Progress) -> dict[str, Ran | Failed]:
-    """Every job on one runtime of one machine. A process that dies takes the job at which it died with it; the others go on."""
-    folder.mkdir()
-    results: dict[str, Ran | Failed] = {}
-    where = place.label(runtime)
-    left = {name: {**files, "out": str(folder / str(number))} for number, (name, files) in enumerate(inputs.items())}
-    while left:
-        (folder / "job.json").write_text(json.dumps({"module": runtime.module, "models": list(left.values())}))
-        for line in _process([*place.command, arm64_worker.__file__, str(place.site), str(folder / "job.json")], folder / "errors"):
-            name = next(name for name, files in left.items() if files["out"] == line)
-            results[name] = _result(Path(left.pop(name)["out"]))
-            progress.say(f"{where}: {name} ({len(results)} of {len(inputs)})")
-        if left:
-            reason = (folder / "errors").read_text().strip().splitlines()[-1]
-            name = next(iter(left))
-            del left[name]
-            results[name] = Failed(reason)
-            progress.say(f"{where}: {name}: {reason}")
-    return results
-
-
-def _process(command: list[str], errors: Path) -> Iterator[str]:
-    """The lines that a process prints. `errors` gets what it says on stderr, and last how it ended where it failed."""
-    with errors.open("w") as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True) as process:
-        assert process.stdout is not None  # it is a pipe
-        for line in process.stdout:
-            yield line.rstrip("\n")
-    code = process.returncode
-    if code:
-        lines = errors.read_text().strip().splitlines()
-        ended = f"killed by {signal.Signals(-code).name}" if code < 0 else lines[-1] if lines else f"exit code {code}"
-        with errors.open("a") as said:
-            said.write(f"\n{ended}\n")
-
-
-def _result(out: Path) -> Ran | Failed:
-    facts = json.loads(out.with_suffix(".json").read_text())
-    outputs: npt.NDArray[Any] = np.load(out.with_suffix(".npy"), allow_pickle=False)
+def _read(written: bytes) -> Ran | Failed:
+    text, _, array = written.partition(b"\n")
+    facts = json.loads(text)
+    outputs: npt.NDArray[Any] = np.load(io.BytesIO(array), allow_pickle=False)
     reals = outputs.astype(np.float64)
     if outputs.dtype.kind in "iu":
         reals = (reals - facts["zero_point"]) * facts["scale"]

@@ -20,6 +20,7 @@ from runtime_py.manifest import InputContract, Parity, TensorSpec
 from runtime_py.selftest import Check, selftest
 from runtime_py.tensors import input_table, to_tensor
 from toolchain.errors import GateError
+from toolchain.kept import KeptBytes
 from toolchain.parity import host, machines
 from toolchain.parity.host import LITERT, RUNTIMES, Figures, Floats
 from toolchain.parity.machines import Failed, Job, Machine, Ran, Results
@@ -162,10 +163,10 @@ def tensors(images: Images, contract: InputContract, spec: TensorSpec | None = N
     return np.stack([to_tensor(image, contract, table) for image in images])
 
 
-def on_host(bundle: Bundle, found: Sequence[Subject], progress: Progress) -> Suite:
+def on_host(bundle: Bundle, found: Sequence[Subject], kept: KeptBytes, progress: Progress) -> Suite:
     """The whole suite on this machine: the bundle's self-test, each variant's structure and missed gates, and every runtime."""
     place = machines.this_machine()
-    results = machines.run([place], [Job(item.name, item.tflite, item.inputs) for item in found], progress)
+    results = machines.run([place], [Job(item.name, item.tflite, item.inputs) for item in found], kept, progress)
     checks = [check for check in selftest(bundle) if not check.name.startswith("embed ") or check.name.split()[1] in _names(found)]
     checks += [_runs_everywhere(item) for item in found]
     checks += [Check(f"gates of {name}", False, why) for name in _names(found) for why in bundle.variant(name).missed_gates]
@@ -173,11 +174,11 @@ def on_host(bundle: Bundle, found: Sequence[Subject], progress: Progress) -> Sui
     return Suite(suite.agreements, suite.not_compared, tuple(checks), suite.notes)
 
 
-def on_arm64(found: Sequence[Subject], progress: Progress) -> Suite:
+def on_arm64(found: Sequence[Subject], kept: KeptBytes, progress: Progress) -> Suite:
     """Every variant on arm64 processors, against the same runtime here. Error: SetupError where nothing is set up."""
     places, here = machines.arm64_machines(), machines.this_machine()
     every = places if here in places else (*places, here)
-    results = machines.run(every, [Job(item.name, item.tflite, item.inputs) for item in found], progress)
+    results = machines.run(every, [Job(item.name, item.tflite, item.inputs) for item in found], kept, progress)
     return compare(places, here, found, results)
 
 
