@@ -7,7 +7,7 @@ Docs: docs/thresholds.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,9 +87,9 @@ def rounded(found: Measured) -> tuple[float, float]:
     return _two_digits(found.low, math.floor), min(1.0, _two_digits(found.high, math.ceil))
 
 
-def _two_digits(value: float, towards: object) -> float:
-    assert callable(towards)
+def _two_digits(value: float, towards: Callable[[float], int]) -> float:
     if value <= 0:
         return 0.0
     step = math.floor(math.log10(value)) - 1
-    return float(f"{towards(value / 10.0**step)}e{step}")
+    # 0.00099 / 1e-5 is a hair below 99: what a double cannot tell from a whole number is one
+    return float(f"{towards(round(value / 10.0**step, 9))}e{step}")
