@@ -71,14 +71,15 @@ def _images_of(path: Path) -> Iterator[Named]:
         files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*"))
         for name, file in files:
             if _wanted(name) and file.is_file():
-                yield _read(name, file)
+                yield read(name, file)
     elif is_tar(path):
         yield from _members(path)
     else:
-        yield _read(str(path), path)
+        yield read(str(path), path)
 
 
-def _read(name: str, file: Path) -> Named:
+def read(name: str, file: Path) -> Named:
+    """The image file `file` under `name`, with what kept it from being read in place of its bytes."""
     try:
         return Named(name, read_bytes(file))
     except (ImageError, SourceError) as error:

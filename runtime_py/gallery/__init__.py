@@ -1,8 +1,22 @@
 """People who are enrolled, and the search among them. Templates are kept, never pictures."""
 
 from runtime_py.gallery.export import export_people, import_people
+from runtime_py.gallery.identifier import Enrolment, Identified, Identifier
 from runtime_py.gallery.people import Person, Template, TemplateModel
 from runtime_py.gallery.search import Candidate, Index
 from runtime_py.gallery.store import Gallery, Merged
 
-__all__ = ["Candidate", "Gallery", "Index", "Merged", "Person", "Template", "TemplateModel", "export_people", "import_people"]
+__all__ = [
+    "Candidate",
+    "Enrolment",
+    "Gallery",
+    "Identified",
+    "Identifier",
+    "Index",
+    "Merged",
+    "Person",
+    "Template",
+    "TemplateModel",
+    "export_people",
+    "import_people",
+]

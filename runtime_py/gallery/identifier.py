@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from runtime_py import matching
-from runtime_py.errors import FaceError, FaceQualityError, GalleryDuplicateError, ImageError, PocketFaceError, SeveralFacesError
+from runtime_py.errors import (
+    FaceError,
+    FaceQualityError,
+    GalleryDuplicateError,
+    ImageError,
+    PocketFaceError,
+    SeveralFacesError,
+    SourceError,
+)
 from runtime_py.gallery.people import Person, TemplateModel
 from runtime_py.gallery.store import Gallery
-from runtime_py.image import read_image
+from runtime_py.image import Pixels, read_image
 from runtime_py.manifest import Threshold
-from runtime_py.photographs import Named
+from runtime_py.photographs import Named, read
 from runtime_py.quality import Quality, quality
 from runtime_py.recognizer import Face, Recognizer
 
@@ -63,7 +73,13 @@ class Identifier:
         self.recognizer, self.gallery = recognizer, gallery
         self.model = TemplateModel.of(recognizer.variant)
 
-    def enrol(self, name: str, photographs: Sequence[Named], metadata: Mapping[str, str] | None = None, again: bool = False) -> Enrolment:
+    def enrol(
+        self,
+        name: str,
+        photographs: Sequence[Named | str | os.PathLike[str]],
+        metadata: Mapping[str, str] | None = None,
+        again: bool = False,
+    ) -> Enrolment:
         """Enrols somebody from photographs of one face each, a template a photograph; what is not good enough is refused with
         the reason, and at least one must be. `again`: somebody who is enrolled, whose templates are all replaced.
 
@@ -71,11 +87,11 @@ class Identifier:
         `matching.DEFAULT_FMR` the face, is somebody else's; those of the gallery.
         """
         used, rows, refused = [], [], []
-        for photograph in photographs:
+        for photograph in map(_named, photographs):
             try:
                 rows.append(self.recognizer.embed(self._only_face(photograph)))
                 used.append(photograph.name)
-            except (FaceError, ImageError) as error:
+            except (FaceError, ImageError, SourceError) as error:
                 refused.append(Refused(photograph.name, error.code, str(error)))
         if not rows:
             reasons = "; ".join(f"{item.name}: {item.reason}" for item in refused) or "none was given"
@@ -89,13 +105,13 @@ class Identifier:
         )
         return Enrolment(change(), tuple(used), tuple(refused))
 
-    def identify(self, photograph: Named, fpir: float = DEFAULT_FPIR, top: int = 5) -> tuple[Identified, ...]:
+    def identify(self, photograph: Named | str | os.PathLike[str], fpir: float = DEFAULT_FPIR, top: int = 5) -> tuple[Identified, ...]:
         """Whose faces are in a photograph, largest first: the `top` most similar people to each, at the false positive
         identification rate `fpir` for a gallery of this size.
 
         Errors: those of `Recognizer.faces`; ThresholdError where the manifest's thresholds don't reach that far; GalleryError.
         """
-        pixels = read_image(photograph.data, photograph.name)
+        pixels = _pixels(_named(photograph))
         threshold = matching.threshold_in_search(self.recognizer.variant, fpir, len(self.gallery.index(self.model)))
         return tuple(
             Identified(
@@ -108,7 +124,7 @@ class Identifier:
         )
 
     def _only_face(self, photograph: Named) -> Face:
-        pixels = read_image(photograph.data, photograph.name)
+        pixels = _pixels(photograph)
         faces = self.recognizer.faces(pixels)
         if len(faces) > 1:
             raise SeveralFacesError(f"expected one face, found {len(faces)}; crop the photograph to whom it is to enrol")
@@ -132,3 +148,14 @@ class Identifier:
                         "expected a face that nobody is enrolled with, got one that matches somebody under another name; "
                         "delete or rename them first"
                     )
+
+
+def _named(photograph: Named | str | os.PathLike[str]) -> Named:
+    """A file by its path, read when it is needed."""
+    if isinstance(photograph, Named):
+        return photograph
+    return read(str(photograph), Path(photograph))
+
+
+def _pixels(photograph: Named) -> Pixels:
+    return read_image(photograph.data, photograph.name)
