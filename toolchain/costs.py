@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+import toolchain.backbones
 from toolchain.backbones import Backbone
+from toolchain.convert.route import Onnx2Tf
+from toolchain.errors import RecipeError
+from toolchain.kept import KeptBytes, key_of
+from toolchain.model import Model
+from toolchain.parity import host
+from toolchain.report.machine import conversion_versions, machine
+from toolchain.stage import describe
 
 
 @dataclass(frozen=True)
@@ -74,3 +87,57 @@ def _counting(net: nn.Module) -> Iterator[list[int]]:
     finally:
         for item in hooks:
             item.remove()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A freshly built net in TFLite: its fp32 file's bytes, how many parts of the graph XNNPACK runs (1: all of it in one), and the
+    median milliseconds of one face on one thread of this machine."""
+
+    tflite_bytes: int
+    partitions: int | None
+    milliseconds: float
+
+
+_WARM, _TIMED = 5, 40
+
+
+def measure(backbone: Backbone, cache: Path) -> Measured:
+    """Converts what `backbone` builds, on drawn weights (time does not depend on their values), and times it with LiteRT. Conversion
+    takes seconds; it and the result are kept in the folder `cache`. Errors: ConversionError."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Model(backbone.build().eval(), backbone.input)
+    key = key_of(made="costs", backbone=describe(backbone), versions=conversion_versions(), machine=machine())
+
+    def timed() -> bytes:
+        tflite = Onnx2Tf(cache / "tflite").float32(model)
+        return json.dumps(asdict(Measured(len(tflite), *_timed(tflite)))).encode()
+
+    return Measured(**json.loads(KeptBytes(cache / "bytes").get(key, timed)))
+
+
+def _timed(tflite: bytes) -> tuple[int | None, float]:
+    """(partitions, median milliseconds)."""
+    interpreter = host.LITERT.interpreter(tflite)
+    source = interpreter.get_input_details()[0]
+    interpreter.set_tensor(source["index"], np.random.default_rng(0).uniform(-1, 1, source["shape"]).astype(np.float32))
+    times = []
+    for _ in range(_WARM + _TIMED):
+        start = time.perf_counter()
+        interpreter.invoke()
+        times.append(time.perf_counter() - start)
+    return host.partitions(interpreter), float(np.median(times[_WARM:])) * 1e3
+
+
+def backbones(names: tuple[str, ...] = ()) -> list[Backbone]:
+    """The settings whose costs are told, of the backbones of these names or of all. Error: RecipeError for an unknown name."""
+    known = {
+        name: value
+        for name, value in sorted(vars(toolchain.backbones).items())
+        if inspect.isclass(value) and issubclass(value, Backbone) and not inspect.isabstract(value)
+    }
+    for name in names:
+        if name not in known:
+            raise RecipeError(f"{name}: no such backbone; expected some of {', '.join(known)}")
+    return [settings for name in names or known for settings in known[name].sizes()]

@@ -65,7 +65,7 @@ def add_recipe(parser: ArgumentParser, bundle: bool = False) -> None:
 def add_running(parser: ArgumentParser) -> None:
     """How to run: seed, steps, device, cache."""
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn at random (default: 0)")
-    parser.add_argument("--steps", type=_positive, metavar="N", help="training steps of each training stage, in place of the recipe's")
+    parser.add_argument("--steps", type=positive, metavar="N", help="training steps of each training stage, in place of the recipe's")
     parser.add_argument("--device", default="cpu", help="where to train: cpu or cuda (default: cpu)")
     add_cache(parser)
 
@@ -96,7 +96,8 @@ def _contract(text: str) -> InputContract:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1, as argparse takes it."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)

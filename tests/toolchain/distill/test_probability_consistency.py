@@ -1,0 +1,35 @@
+"""Probability consistency against its sum, worked out with Python's math."""
+
+import math
+
+import pytest
+import torch
+
+from toolchain.distill.probability_consistency import probability_consistency
+
+
+def softmax(logits: list[float], temperature: float) -> list[float]:
+    powers = [math.exp(value / temperature) for value in logits]
+    return [power / sum(powers) for power in powers]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_value_and_gradient_are_those_of_the_formula(temperature: float) -> None:
+    """The gradient with respect to a student's logit is τ (q_S - q_T) / B."""
+    students, teachers = [[1.0, -0.5, 0.2], [0.0, 2.0, -1.0]], [[0.3, 0.1, -0.4], [1.0, 1.5, 0.0]]
+    logits = torch.tensor(students, dtype=torch.float64, requires_grad=True)
+    loss = probability_consistency(logits, torch.tensor(teachers, dtype=torch.float64), temperature)
+    loss.backward()
+    expected = 0.0
+    for row, (student, teacher) in enumerate(zip(students, teachers, strict=True)):
+        given, wanted = softmax(student, temperature), softmax(teacher, temperature)
+        expected += sum(t * math.log(t / s) for s, t in zip(given, wanted, strict=True)) * temperature**2 / 2
+        assert logits.grad is not None
+        slopes = [temperature * (s - t) / 2 for s, t in zip(given, wanted, strict=True)]
+        assert logits.grad[row].tolist() == pytest.approx(slopes, abs=1e-12)
+    assert float(loss.detach()) == pytest.approx(expected, abs=1e-12)
+
+
+def test_it_is_0_where_both_agree_up_to_a_constant() -> None:
+    logits = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
+    assert float(probability_consistency(logits + 5, logits, 4.0)) == pytest.approx(0, abs=1e-12)

@@ -1,0 +1,41 @@
+"""`toolchain table`: tables of the papers, made anew."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from toolchain import files
+from toolchain.commands.base import IMAGES, Result, add_cache, cache_of, positive, progress_of
+from toolchain.commands.base import table as shown
+
+SUMMARY = "Make a table of a paper or lecture anew, beside its authors' figures; goes on where an earlier run stopped."
+EXAMPLES = """  toolchain table
+  toolchain table modules
+  toolchain table layer-substitution --images faces-celeba.tar --out docs/layer-substitution.md
+  toolchain table small-nets --images faces-celeba.tar --seeds 3 --full"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("table", nargs="?", metavar="TABLE", help="its name (default: list them)")
+    parser.add_argument("--images", nargs="+", type=Path, default=[], metavar="PATH", help=f"to train on: {IMAGES}")
+    parser.add_argument("--steps", type=positive, metavar="N", help="training steps of every net, in place of the table's")
+    parser.add_argument("--seeds", type=positive, default=2, metavar="N", help="how often each small net is trained (default: 2)")
+    parser.add_argument("--full", action="store_true", help="at the authors' resolution, several times slower")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write it as Markdown too")
+    add_cache(parser)
+
+
+def run(options: Namespace) -> Result:
+    """The table; or, without a name, which there are."""
+    from toolchain.tables import find_table, table_names
+    from toolchain.tables.base import TableOrder
+
+    if options.table is None:
+        found = {name: find_table(name).SUMMARY for name in table_names()}
+        return Result(found, (shown(("table", "what"), found.items()),))
+    order = TableOrder(cache_of(options), progress_of(options), tuple(options.images), options.steps, options.seeds, options.full)
+    figures = find_table(options.table).figures(order)
+    if options.out is not None:
+        files.write(options.out, figures.markdown())
+    return Result(figures.describe(), (figures.title, shown(figures.columns, figures.rows), *figures.notes))

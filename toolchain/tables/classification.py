@@ -1,0 +1,137 @@
+"""What the tables share that train: a net and its classifier on faces of known people, optionally distilled from another, judged on
+a fifth of each person's images that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from toolchain.backbones.pooled import PooledBackbone
+from toolchain.data.augment import Augment
+from toolchain.data.faces import Faces
+from toolchain.data.identification import Share, closed_set, held_fifth
+from toolchain.distill.probability_consistency import probability_consistency
+from toolchain.errors import DataError
+from toolchain.kept import key_of
+from toolchain.losses import Softmax
+from toolchain.losses.base import Classifier
+from toolchain.model import to_input
+from toolchain.progress import Progress
+from toolchain.stage import Context, describe
+from toolchain.train import Batch, Phase, TrainSettings, fit
+
+LEAST_IMAGES = 10
+FEATURE_LENGTH = 16.0
+TEMPERATURE = 4.0
+# Horizontal flip and rotation, and nothing else, as the authors of the layer substitution state.
+FLIP_AND_ROTATE = Augment(
+    flip=0.5, rotation_degrees=10, scale=0, shift=0, brightness=0, contrast=0, saturation=0, low_resolution=0, erase=0
+)
+
+
+def settings(steps: int, pixels: int, batch: int = 32) -> TrainSettings:
+    """AdamW at 1e-3 with warm-up and cosine: Muon would spend more time on VGG11's matrices than the net itself takes. (The authors' own
+    settings are `authors_settings`.)"""
+    return TrainSettings((Phase(steps, pixels, 1e-3),), batch=batch, optimizer="adamw", augment=FLIP_AND_ROTATE)
+
+
+def authors_settings(steps: int, pixels: int) -> TrainSettings:
+    """Adam at 1e-5 throughout, batches of 32, as Shih, Huang and Chung trained."""
+    phase = Phase(steps, pixels, learning_rate=1e-5, warmup=0, final=1.0)
+    return TrainSettings((phase,), batch=32, optimizer="adamw", weight_decay=0, augment=FLIP_AND_ROTATE)
+
+
+@dataclass(frozen=True, eq=False)
+class People:
+    """Faces of identities with 10 images or more, a fifth of each held; `labels` of both are numbers from 0."""
+
+    training: Faces
+    held: Faces
+    held_labels: np.ndarray
+    classes: int
+    fingerprint: str
+
+    @classmethod
+    def read(cls, paths: Sequence[Path], cache: Path, progress: Progress) -> People:
+        """Error: DataError where no two identities have so many images."""
+        if not paths:
+            raise DataError("this table trains: give labelled faces by --images FOLDER or TAR")
+        faces = Faces.read(paths, cache / "faces", progress)
+        counts = np.bincount(faces.labels)
+        faces = faces.subset(np.flatnonzero(counts[faces.labels] >= LEAST_IMAGES))
+        classes = len(set(faces.identities))
+        if classes < 2:
+            raise DataError(f"expected at least two identities of {LEAST_IMAGES} images or more, got {classes}; give more images of each")
+        held = held_fifth(faces.names, faces.labels)
+        rows = np.flatnonzero(held)
+        return cls(faces.subset(np.flatnonzero(~held)), faces.subset(rows), faces.labels[rows], classes, faces.fingerprint())
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A net, its classifier, and the key of what both came from."""
+
+    net: nn.Module
+    classifier: Classifier
+    key: str
+    backbone: PooledBackbone = field(repr=False)
+
+    @torch.no_grad()
+    def scores(self, images: Tensor) -> Tensor:
+        """`[N, C]` of images in the net's input range."""
+        return self.classifier.scores(self.net(images))
+
+
+class _Classify(nn.Module):
+    """Cross entropy, and the teacher's probabilities where there is a teacher."""
+
+    def __init__(self, classifier: Classifier, teacher: Trained | None) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self._teacher = (teacher,)  # in a tuple, so that it is neither trained nor kept in checkpoints
+
+    def forward(self, net: nn.Module, batch: Batch) -> Tensor:
+        scores = self.classifier.scores(net(batch.images).float())
+        loss = functional.cross_entropy(scores, batch.labels)
+        (teacher,) = self._teacher
+        return loss if teacher is None else loss + probability_consistency(scores, teacher.scores(batch.images), TEMPERATURE)
+
+
+def train(backbone: PooledBackbone, people: People, how: TrainSettings, seed: int, teacher: Trained | None, context: Context) -> Trained:
+    """Trains `backbone`, at the resolution of `how`, with softmax on features of one length; goes on from its checkpoint, or gives what
+    it holds where it was finished."""
+    backbone = replace(backbone, pixels=how.phases[0].pixels)
+    made_from = {"backbone": describe(backbone), "how": describe(how), "faces": people.fingerprint, "seed": seed}
+    key = key_of(**made_from, teacher=None if teacher is None else teacher.key)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        net = backbone.build()
+        classifier = Softmax(FEATURE_LENGTH).build(backbone.embedding_size, people.classes)
+    work = replace(context, work=context.work / "tables" / key[:24], seed=seed)
+    fit(net, _Classify(classifier, teacher), people.training, backbone.input, how, work, type(backbone).__name__)
+    return Trained(net.eval(), classifier.eval(), key, backbone)
+
+
+def accuracy(trained: Trained, people: People, batch: int = 32) -> Share:
+    """Top-1 on the held images, enlarged or reduced to the net's input."""
+    contract, rows = trained.backbone.input, []
+    size = (contract.height, contract.width)
+    for start in range(0, len(people.held), batch):
+        pixels = torch.from_numpy(np.ascontiguousarray(people.held.images[start : start + batch])).permute(0, 3, 1, 2).float()
+        sized = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0, 255)
+        rows.append(trained.scores(to_input(sized, contract)).numpy())
+    return closed_set(np.concatenate(rows), people.held_labels)
+
+
+def spread(shares: Sequence[Share]) -> str:
+    """Mean ± standard deviation over seeds in percent; of one seed its 95 % confidence interval."""
+    if len(shares) == 1:
+        return f"{100 * shares[0].value:.2f} ({100 * shares[0].low:.1f} to {100 * shares[0].high:.1f})"
+    values = [100 * item.value for item in shares]
+    return f"{np.mean(values):.2f} ± {np.std(values):.2f}"
