@@ -159,6 +159,7 @@ def build(order: Order, target: Target, out: Path, recorded: Path | None = None,
     clock = Clock(batch.seconds)
     with clock.of("face terms"):
         measured, not_measured = measure_made(batch.made, batch.model, batch.workshop, known)
+        not_measured += variants.not_judged(batch.made, measured)
     missed = variants.judge(batch.made, order.allow, measured)
     with clock.of("arm64"):
         on_arm64, not_checked = arm64_build.figures(batch.made, batch.workshop.images, arm64, batch.workshop.files, order.progress)

@@ -149,6 +149,17 @@ def missed_gates(made: Made, measured: Accuracies) -> tuple[str, ...]:
     return (*reasons, *(verdict.reason for verdict in verdicts if verdict.missed))
 
 
+def not_judged(made: Iterable[Made], measured: Accuracies) -> tuple[str, ...]:
+    """Of each variant whose figures in face terms were not enough for its gate, a line that says so."""
+    lines = []
+    for item in made:
+        terms = measured[item.sha256].face_terms if item.sha256 in measured else ()
+        verdicts = [face_terms.judge(item.variant.face_gate, row) for row in terms]
+        if verdicts and not any(verdict.judged for verdict in verdicts):
+            lines.append(f"{item.variant.name}: gate in face terms {verdicts[0].reason}")
+    return tuple(lines)
+
+
 def _plain(result: host.Parity | host.NotRun) -> dict[str, Any]:
     values = asdict(result)
     if isinstance(result, host.Parity):
