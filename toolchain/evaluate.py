@@ -24,7 +24,7 @@ from runtime_py.embedder import Embedder
 from runtime_py.manifest import Accuracy, InputContract
 from toolchain.bootstrap import MOST_IMPOSTORS, Comparisons
 from toolchain.data import protocols
-from toolchain.data.faces import Faces
+from toolchain.data.faces import Faces, is_aside
 from toolchain.data.protocols import FoldAccuracy, Rate
 from toolchain.errors import DataError
 from toolchain.kept import KeptBytes, key_of
@@ -106,7 +106,7 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
             counts = f"{len(faces)} images of {identities} identities"
             raise DataError(f"expected two identities, one of them with two images, got {counts}; give labelled folders or a pairs file")
         scores, accuracy = comparisons.scores(embeddings), None
-        protocol = all_pairs_protocol(comparisons)
+        protocol = all_pairs_protocol(faces, comparisons)
         first = protocols.rank1(embeddings, faces.labels)
         data = faces.fingerprint()
     rates = [protocols.tar_at_far(scores, same, far) for far in FALSE_ACCEPT_RATES]
@@ -124,10 +124,11 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
     )
 
 
-def all_pairs_protocol(comparisons: Comparisons) -> str:
-    """The name of the protocol that compares labelled images with each other."""
+def all_pairs_protocol(faces: Faces, comparisons: Comparisons) -> str:
+    """The name of the protocol that compares labelled images with each other; it says where all were kept aside from training."""
+    aside = " kept aside" if all(is_aside(identity) for identity in faces.identities) else ""
     drawn = f" ({MOST_IMPOSTORS} impostors drawn)" if int((~comparisons.same).sum()) == MOST_IMPOSTORS else ""
-    return f"all pairs of {int(comparisons.people.max()) + 1} identities{drawn}, cosine, no flip"
+    return f"all pairs of {int(comparisons.people.max()) + 1} identities{aside}{drawn}, cosine, no flip"
 
 
 def of_weights(path: Path, contract: InputContract | None, faces: Faces) -> Iterator[tuple[str, Floats]]:

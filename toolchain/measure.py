@@ -54,7 +54,7 @@ class Measurement:
         found = self.thresholds(embeddings)
         if reference is None:
             return found
-        terms = face_terms.compare(embeddings, reference, self.data_sha256, all_pairs_protocol(self.comparisons))
+        terms = face_terms.compare(embeddings, reference, self.data_sha256, all_pairs_protocol(self.faces, self.comparisons))
         return found if terms is None else found.updated(Measured(face_terms=(terms,)))
 
 
