@@ -4,6 +4,7 @@ arXiv:1810.03993). The templates beside this file say what stands where; this fi
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,10 +99,19 @@ def _templates() -> Environment:
         "fixed": lambda value, digits: NOT_MEASURED if value is None else f"{value:.{digits}f}",
         "short": lambda value, digits=2: NOT_MEASURED if value is None else f"{value:.{digits}g}",
         "kilobytes": lambda value: f"{value / 1e6:.2f} MB" if value >= 1e6 else f"{value / 1e3:,.0f} kB",
+        "cosine": cosine,
         "settings": settings,
     }
     made.globals |= {"not_measured": NOT_MEASURED}
     return made
+
+
+def cosine(value: float | None, digits: int = 6) -> str:
+    """Rounded down to at most `digits` decimals, so that none but an exact 1 reads as 1; without zeros at its end beyond four."""
+    if value is None:
+        return NOT_MEASURED
+    text = f"{math.floor(min(value, 1.0) * 10**digits) / 10**digits:.{digits}f}"
+    return text[: len(text) - digits + 4] + text[len(text) - digits + 4 :].rstrip("0")
 
 
 def settings(value: Any) -> str:

@@ -26,7 +26,8 @@ SERIES = 8
 """Colours that the page has; a ninth variant takes the first again, with the next marker."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)), (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)), (0, (2, 2)), (0, (6, 1)))
-WIDTH, HEIGHT = 4.6, 3.3  # inches: 331 x 238 points, a phone's page is about 340 wide
+WIDE = (4.6, 3.3)  # inches: 331 x 238 points, a phone's page is about 340 wide
+TALL, SMALL, SMALL_TALL = (4.6, 3.8), (3.5, 1.9), (3.5, 2.3)
 LAYERS_SHOWN = 15
 LEAST_DISTANCE = 1e-9
 """Of a cosine from 1: what is closer is drawn here."""
@@ -64,11 +65,11 @@ def colour(number: int) -> str:
     return f"#0000{number % SERIES + 16:02x}"
 
 
-def drawn(name: str, label: str, draw: Callable[[Axes], None], height: float = HEIGHT) -> str:
+def drawn(name: str, label: str, draw: Callable[[Axes], None], size: tuple[float, float] = WIDE) -> str:
     """The SVG of one pair of axes that `draw` fills. `name`: what its ids start with, one of its own on a page; `label`: what is
-    read aloud in its place. The same data give the same bytes."""
+    read aloud in its place; `size`: width and height in inches. The same data give the same bytes."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(WIDTH, height))
+        figure = Figure(figsize=size)
         figure.patch.set_visible(False)
         axes = figure.subplots()
         axes.patch.set_visible(False)
@@ -206,13 +207,14 @@ def histogram(report: Report, curves: Curves, name: str) -> str:
         axes.stairs(item.genuine, edges, color=colour(number), linewidth=1.2)
         if threshold is not None:
             axes.axvline(threshold, color=_INK, linewidth=1, linestyle=(0, (3, 2)))
-            axes.text(threshold, 0.99, " FAR 1e-3", transform=axes.get_xaxis_transform(), va="top", fontsize=7.5)
+            top = axes.get_xaxis_transform()
+            axes.annotate("FAR 1e-3", (threshold, 1), (3, 0), xycoords=top, textcoords="offset points", va="top", fontsize=7.5)
         axes.set(xlabel="cosine", ylabel="share of pairs")
         axes.margins(x=0)
         axes.set_ylim(bottom=0)
 
     label = f"Histogram of similarities by {name}: {curves.genuine} genuine pairs, {curves.impostors} impostor pairs"
-    return drawn(f"histogram-{number}", label, draw, 2.2)
+    return drawn(f"histogram-{number}", label, draw, SMALL)
 
 
 def followed(report: Report, curves: Curves, name: str) -> str:
@@ -230,7 +232,7 @@ def followed(report: Report, curves: Curves, name: str) -> str:
         axes.set(xlim=ends, ylim=ends, xlabel=f"cosine by {curves.reference}", ylabel=f"by {name}")
 
     label = f"Similarities of {len(same)} pairs by {name} against {curves.reference}"
-    return drawn(f"followed-{number}", label, draw, 2.6)
+    return drawn(f"followed-{number}", label, draw, SMALL_TALL)
 
 
 def parity(report: Report) -> str:
@@ -265,7 +267,7 @@ def sensitivity(found: Sensitivity) -> str:
         axes.grid(axis="y", visible=False)
 
     label = "; ".join(f"{_short(layer.tensor)} {100 * (1 - layer.error):.1f} %" for layer in found.layers[:3])
-    return drawn("sensitivity", f"Layers that cost most by the error that leaving each in float takes away: {label}", draw, 3.8)
+    return drawn("sensitivity", f"Layers that cost most by the error that leaving each in float takes away: {label}", draw, TALL)
 
 
 def _short(tensor: str) -> str:
