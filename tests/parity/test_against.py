@@ -69,3 +69,8 @@ def test_files_of_another_kind_are_named(pair: tuple[Path, Path], kept: KeptByte
         against(pair[0], text, tiny_nets.CONTRACT, None, None, kept, QUIET)
     with pytest.raises(DataError, match=r"net\.onnx: expected a \.tflite"):
         against(pair[1], pair[1], tiny_nets.CONTRACT, None, None, kept, QUIET)
+    damaged = tmp_path / "damaged.tflite"
+    whole = pair[0].read_bytes()
+    damaged.write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(DataError, match=r"damaged\.tflite"):
+        against(damaged, pair[1], tiny_nets.CONTRACT, None, None, kept, QUIET)

@@ -6,6 +6,7 @@ Needs nothing but the two files and what they take. Layouts are told from shapes
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ def _read(path: Path) -> bytes:
 
 def _input_of(path: Path, data: bytes) -> TensorSpec:
     """The one input of a .tflite, from the file itself: nothing of it has run yet."""
-    graph = flatbuffer.read(data).subgraphs[0]
+    try:
+        graph = flatbuffer.read(data).subgraphs[0]
+    except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:  # a reader that trusts every offset
+        raise DataError(f"{path}: expected a .tflite, its tables lead nowhere ({error}); it is damaged, convert it again") from None
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise DataError(f"{path}: expected one input and one output, got {len(graph.inputs)} and {len(graph.outputs)}")
     tensor = graph.tensors[graph.inputs[0]]

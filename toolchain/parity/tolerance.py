@@ -97,7 +97,9 @@ def _terms(tflite: bytes) -> int:
             # [results, H, W, channels], or [1, H, W, results] where each result has a channel of its own.
             shape = tensors[operator.inputs[1]].shape
             total += int(shape[1] * shape[2]) * (int(shape[3]) if kind == "CONV_2D" else 1)
-        elif kind in ("FULLY_CONNECTED", "BATCH_MATMUL"):
+        elif kind == "FULLY_CONNECTED":
+            total += int(tensors[operator.inputs[1]].shape[-1])
+        elif kind == "BATCH_MATMUL":
             total += int(source.shape[-1])
         elif kind in _REDUCTIONS:
             total += max(1, _size(source) // max(1, _size(result)))
