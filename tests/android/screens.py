@@ -4,8 +4,8 @@
     mvn -f android_demo/pom.xml test -Dpocketface.screens=FOLDER
 
 BUNDLE is one of the default model. FOLDER gets `assets/model.pface`, the bundle with thresholds that tell the drawn people below apart;
-`unstated.pface`, the same without thresholds; `damaged.pface`, with one bit turned; and PNGs of 480 x 640 pixels, as a front camera
-gives them: `person-P-V.png`, view V of drawn person P; `two.png`, two of them; `nobody.png`; `dark.png` and `blurred.png`, of person 0.
+`unstated.pface`, the same without thresholds; `damaged.pface`, with one bit turned; and PNGs of 240 x 320 pixels, upright as the
+app makes them: `person-P-V.png`, view V of drawn person P; `two.png`, two of them; `nobody.png`; `dark.png` and `blurred.png`, of person 0.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from toolchain.data.synthetic import Identity, View, beside, photograph
 from toolchain.golden import png
 from toolchain.pack.writer import write_bundle
 
-HEIGHT, WIDTH = 640, 480
-PEOPLE, VIEWS = 3, 6
+HEIGHT, WIDTH = 320, 240
+VIEWS = (6, 1)
+"""Of each person."""
 _SEED, _SPREAD = 77, 0.35
 """Little turned, so that every view passes the app's gate."""
 
@@ -49,20 +50,20 @@ def write_screens(folder: Path, source: Path) -> None:
 
 
 def pictures() -> dict[str, Pixels]:
-    """What the camera sees, `[640, 480, 3]` each, by name."""
-    people = [Identity.draw(_SEED, number) for number in range(PEOPLE)]
-    views = [[View.draw(_SEED, number, which, _SPREAD) for which in range(VIEWS)] for number in range(PEOPLE)]
+    """What the camera sees, `[320, 240, 3]` each, by name."""
+    people = [Identity.draw(_SEED, number) for number in range(len(VIEWS))]
+    views = [[View.draw(_SEED, number, which, _SPREAD) for which in range(count)] for number, count in enumerate(VIEWS)]
     seen = {
         f"person-{number}-{which}": photograph(people[number], views[number][which], HEIGHT, WIDTH, 0.33).image
-        for number in range(PEOPLE)
-        for which in range(VIEWS)
+        for number, count in enumerate(VIEWS)
+        for which in range(count)
     }
-    half = [photograph(people[number], views[number][0], HEIGHT, WIDTH // 2, 0.4) for number in range(2)]
+    half = [photograph(people[number], views[number][0], HEIGHT, WIDTH // 2, 0.4) for number in range(len(people))]
     seen["two"] = beside(half)[0]
     seen["nobody"] = np.random.default_rng(_SEED).normal((150, 160, 170), 6, (HEIGHT, WIDTH, 3)).round().astype(np.uint8)
     first = seen["person-0-0"]
     seen["dark"] = (first // 6).astype(np.uint8)
-    seen["blurred"] = np.asarray(Image.fromarray(first).filter(ImageFilter.GaussianBlur(7)))
+    seen["blurred"] = np.asarray(Image.fromarray(first).filter(ImageFilter.GaussianBlur(4)))
     return {name: np.ascontiguousarray(picture) for name, picture in seen.items()}
 
 

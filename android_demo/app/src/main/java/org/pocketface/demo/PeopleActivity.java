@@ -71,6 +71,7 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
   @Override
   public void rename(final Person person) {
     final EditText name = new EditText(this);
+    name.setId(R.id.name);
     name.setText(person.name());
     name.setSelectAllOnFocus(true);
     name.setInputType(InputType.TYPE_CLASS_TEXT | InputType.TYPE_TEXT_VARIATION_PERSON_NAME | InputType.TYPE_TEXT_FLAG_CAP_WORDS);

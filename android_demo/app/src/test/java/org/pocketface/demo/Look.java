@@ -1,0 +1,25 @@
+package org.pocketface.demo;
+
+import org.robolectric.RuntimeEnvironment;
+
+/** How a phone is set when a screen is rendered. */
+enum Look {
+  LIGHT("w360dp-h740dp-port-xhdpi-notnight", 1f),
+  DARK("w360dp-h740dp-port-xhdpi-night", 1f),
+  LARGE("w360dp-h740dp-port-xhdpi-notnight", 2f),
+  LANDSCAPE("w740dp-h360dp-land-xhdpi-notnight", 1f);
+
+  private final String qualifiers;
+  private final float fontScale;
+
+  Look(String qualifiers, float fontScale) {
+    this.qualifiers = qualifiers;
+    this.fontScale = fontScale;
+  }
+
+  /** Sets Robolectric's phone so. */
+  void set() {
+    RuntimeEnvironment.setQualifiers(qualifiers);
+    RuntimeEnvironment.setFontScale(fontScale);
+  }
+}
