@@ -56,11 +56,11 @@ def read_groups(path: Path, faces: Faces) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or "it is no CSV in UTF-8"
         raise DataError(f"{path}: expected a CSV file of groups, cannot read it ({reason})") from None
-    key = rows[0][1][0].strip() if rows and rows[0][1] else ""
-    if key not in KEYS or [cell.strip() for cell in rows[0][1][1:]] != ["group"]:
-        raise DataError(
-            f"{path}:1: expected the header image,group or identity,group, got {','.join(rows[0][1])[:80]!r}" if rows else f"{path}: empty"
-        )
+    header = rows[0][1] if rows else []
+    key = header[0].strip() if header else ""
+    if key not in KEYS or [cell.strip() for cell in header[1:]] != ["group"]:
+        got = repr(",".join(header)[:80]) if header else "nothing"
+        raise DataError(f"{path}:1: expected the header image,group or identity,group, got {got}")
     groups: dict[str, str] = {}
     for number, cells in rows[1:]:
         if not cells:

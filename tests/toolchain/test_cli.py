@@ -23,7 +23,7 @@ from toolchain.cli import main
 from toolchain.golden import golden_photographs
 from toolchain.methods import FAMILIES, methods
 
-COMMANDS = ("build", "train", "evaluate", "convert", "parity", "align", "inspect", "methods", "setup-arm64")
+COMMANDS = ("build", "train", "evaluate", "calibrate", "convert", "parity", "align", "inspect", "methods", "setup-arm64")
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 4012345\n"
 
 
@@ -61,6 +61,7 @@ BAD: dict[str, list[str]] = {
         "build {recipe} --target android-arm64 --images {faces} --accuracies {bad}/lfs.txt",
         "build {recipe} --target android-arm64",
         "build {recipe} --target android-arm64 --variants int4",
+        "build {recipe} --target android-arm64 --images {faces} --allow int4",
         "build {recipe} --target android-arm64 --input rgb,0..255",
         "build {recipe} --target android-arm64 --images {faces} --out face.zip",
         "build {recipe} --target android-arm64 --images {faces} --cache {bad}/text.txt",
@@ -84,6 +85,17 @@ BAD: dict[str, list[str]] = {
         "evaluate {bundle} --images {faces} --variant int4",
         "evaluate {bundle} --images {faces} --input rgb,0..255",
         "evaluate {bundle} --images {faces} --variant fp32 --record {bad}/lfs.txt",
+        *[f"evaluate {{bundle}} --images {{faces}} --variant fp32 --groups {{bad}}/{kind}.txt" for kind in KINDS],
+        "evaluate {bundle} --images {faces} --pairs {bad}/text.txt --groups {bad}/text.txt",
+        "evaluate {bad}/text.onnx --images {faces} --groups {bad}/text.txt",
+    ],
+    "calibrate": [
+        *[f"calibrate {{bad}}/{kind}.pface --faces {{faces}} --out {{out}}.pface" for kind in (*KINDS, "damaged", "cut")],
+        *[f"calibrate {{bundle}} --faces {{bad}}/{kind}.tar --out {{out}}.pface" for kind in KINDS],
+        "calibrate {bundle} --faces {bad}/folder --out {out}.pface",
+        "calibrate {bundle} --faces {faces} --out {out}",
+        "calibrate {bundle} --faces {faces} --out {bundle}",
+        "calibrate {bundle} --faces {faces} --out {bad}/text.txt/own.pface",
     ],
     "convert": [
         *[f"convert {{bad}}/{kind}.pface --out {{out}}" for kind in (*KINDS, "damaged", "cut")],
@@ -136,7 +148,11 @@ def test_bad_input_gives_one_line_a_code_and_leaves_nothing_behind(
     places = {"bad": bad, "recipe": RECIPE, "faces": built.faces, "bundle": built.bundle, "out": tmp_path / "out"}
     words = line.format(**places).split()
     quiet = [] if words[0] == "methods" else ["--quiet"]
-    cache = ["--cache", str(built.cache)] if words[0] in ("build", "train", "evaluate", "parity") and "--cache" not in words else []
+    cache = (
+        ["--cache", str(built.cache)]
+        if words[0] in ("build", "train", "evaluate", "calibrate", "parity") and "--cache" not in words
+        else []
+    )
     assert main([*words, *quiet, *cache]) == 2
     printed = capfd.readouterr()
     errors = [item for item in printed.err.splitlines() if not item.startswith("INFO:")]  # TFLite says what it uses

@@ -34,7 +34,7 @@ def test_groups_are_read_by_identity_and_by_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "groups.csv: empty"),
+        ("", "groups.csv:1: expected the header image,group or identity,group, got nothing"),
         ("ann,old\n", r"groups.csv:1: expected the header image,group or identity,group, got 'ann,old'"),
         ("identity,group,more\nann,old,x\n", "groups.csv:1: expected the header"),
         ("identity,group\nann\n", r"groups.csv:2: expected identity,group with neither empty, got 'ann'"),
