@@ -76,7 +76,7 @@ def test_the_report_says_when_and_where_and_the_bundle_does_not(built: Built) ->
     assert written["sha256"] == Bundle.open(built.bundle).sha256 and written["size"] == built.bundle.stat().st_size
     assert written["machine"]["cores"] >= 1 and written["packages"]["torch"]
     assert all(item["parity"][0]["ms"] > 0 for item in written["variants"])
-    page = (built.bundle.with_suffix(".report") / "index.html").read_text()
+    page = (built.bundle.with_suffix(".report") / "report.html").read_text()
     assert all(name in page for name in NAMES) and "<script" not in page
     assert written["machine"]["processor"].encode() not in built.bundle.read_bytes()
 

@@ -40,7 +40,7 @@ _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pocketface",
     "path.simplify": False,
-    "font.size": 9,
+    "font.size": 9.5,
     "axes.edgecolor": _MUTED,
     "axes.labelcolor": _INK,
     "axes.linewidth": 0.8,
@@ -127,7 +127,7 @@ def size_and_accuracy(report: Report) -> str:
             place = (anchor.stored, 1 - anchor.lfw)
             axes.plot(*place, marker="o", markersize=5, color=_MUTED, markerfacecolor="none", linestyle="none")
             beside = {"xytext": (5, 0), "va": "center"} if len(anchor.mark) < 6 else {"xytext": (0, 6), "ha": "center"}
-            axes.annotate(anchor.mark, place, textcoords="offset points", color=_MUTED, fontsize=7.5, **beside)
+            axes.annotate(anchor.mark, place, textcoords="offset points", color=_MUTED, fontsize=8, **beside)
         for number, item in enumerate(report.variants):
             if item.name in accuracies:
                 value, std = accuracies[item.name].value, accuracies[item.name].std or 0.0
@@ -208,7 +208,7 @@ def histogram(report: Report, curves: Curves, name: str) -> str:
         if threshold is not None:
             axes.axvline(threshold, color=_INK, linewidth=1, linestyle=(0, (3, 2)))
             top = axes.get_xaxis_transform()
-            axes.annotate("FAR 1e-3", (threshold, 1), (3, 0), xycoords=top, textcoords="offset points", va="top", fontsize=7.5)
+            axes.annotate("FAR 1e-3", (threshold, 1), (3, 0), xycoords=top, textcoords="offset points", va="top", fontsize=8)
         axes.set(xlabel="cosine", ylabel="share of pairs")
         axes.margins(x=0)
         axes.set_ylim(bottom=0)
@@ -263,7 +263,7 @@ def sensitivity(found: Sensitivity) -> str:
     def draw(axes: Axes) -> None:
         axes.barh([_short(layer.tensor) for layer in layers], [100 * (1 - layer.error) for layer in layers], color=colour(0), height=0.7)
         axes.set(xlabel="error taken away, %")
-        axes.tick_params(axis="y", labelsize=7)
+        axes.tick_params(axis="y", labelsize=8)
         axes.grid(axis="y", visible=False)
 
     label = "; ".join(f"{_short(layer.tensor)} {100 * (1 - layer.error):.1f} %" for layer in found.layers[:3])
