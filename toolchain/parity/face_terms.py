@@ -69,7 +69,7 @@ def compare(embeddings: Floats, reference: Reference, data_sha256: str, protocol
         equal_error_rate=round(protocols.equal_error_rate(scores, same), DIGITS),
         reference_equal_error_rate=round(protocols.equal_error_rate(reference.scores, same), DIGITS),
         drift_far=drift_far,
-        threshold_drift=round(drifted.threshold - reference.rates[drift_far].threshold, DIGITS),
+        threshold_drift=round(drifted.threshold - reference.rates[drift_far].threshold, DIGITS) + 0.0,  # not -0.0
         min_cosine=_cosine(cosines.min()),
         p1_cosine=_cosine(np.quantile(cosines, _SHARE)),
         p50_cosine=_cosine(np.median(cosines)),
