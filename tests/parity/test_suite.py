@@ -35,13 +35,13 @@ def subjects(built: Built) -> tuple[suite.Subject, ...]:
 
 
 def changed(subject: suite.Subject) -> suite.Subject:
-    """The same with another value in one bias of its last layer."""
+    """The same with the signs of half the weights of its linear layer turned round."""
     model = flatbuffer.read(subject.tflite)
-    last = model.subgraphs[0].operators[-1]
-    tensor = model.subgraphs[0].tensors[last.inputs[2]]
-    bias = flatbuffer.constant(model, tensor).copy()
-    bias[0] += 10 * np.abs(bias).max() + 10
-    model.buffers[tensor.buffer].data = bias.view(np.uint8)
+    linear = [operator for kind, operator in flatbuffer.operations(model) if kind == "FULLY_CONNECTED"][-1]
+    tensor = model.subgraphs[0].tensors[linear.inputs[1]]
+    weights = flatbuffer.constant(model, tensor).copy()
+    weights[: len(weights) // 2] *= -1
+    model.buffers[tensor.buffer].data = weights.reshape(-1).view(np.uint8)
     return replace(subject, tflite=flatbuffer.write(model))
 
 

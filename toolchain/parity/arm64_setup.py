@@ -170,7 +170,8 @@ def _install_wheels(part: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", *options, "--python-version", "3.11", *platforms]
     done = subprocess.run([*command, "--target", str(part), "-r", str(requirements)], capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.startswith("ERROR")] or [f"exit code {done.returncode}"]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        lines = lines or done.stderr.strip().splitlines()[-1:]
         raise SetupError(f"pip: cannot fetch the arm64 wheels: {'; '.join(lines)}; check the network, then run it again")
     requirements.unlink()
 

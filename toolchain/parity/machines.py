@@ -53,7 +53,7 @@ def this_machine() -> Machine:
     """The machine that this process runs on."""
     versions = {runtime.name: version for runtime in RUNTIMES if (version := runtime.version()) is not None}
     architecture = "arm64" if arm64_setup.is_native() else platform.machine()
-    return Machine(architecture, (sys.executable, "-B"), Path(np.__file__).parent.parent, versions)
+    return Machine(architecture, (sys.executable, "-B", "-P"), Path(np.__file__).parent.parent, versions)
 
 
 def arm64_machines() -> tuple[Machine, ...]:

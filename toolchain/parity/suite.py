@@ -195,23 +195,24 @@ def compare(places: Sequence[Machine], here: Machine, found: Sequence[Subject], 
                 if isinstance(ran, Failed):
                     not_compared.append(NotCompared(item.name, place.label(runtime), ran.reason, runtime is not LITERT))
                     continue
-                # The other machine's same runtime; on this machine, LiteRT, which is the one that parity is stated for.
-                other = runtime if place is not here else LITERT
-                if place is not here or runtime is not LITERT:
-                    agreements += _against_runtime(item, place.label(runtime), ran, here, other, results)
+                other = LITERT if place == here else runtime
+                there = results.get((here.name, other.name, item.name))
+                if place != here and here.versions.get(runtime.name) != place.versions[runtime.name]:
+                    notes.append(f"{runtime.name}: {here.versions.get(runtime.name, 'none')} on {here.name}: nothing to compare with")
+                elif isinstance(there, Failed):
+                    not_compared.append(NotCompared(item.name, here.label(other), there.reason, other is not LITERT))
+                elif there is not None and there is not ran:
+                    agreements.append(_against_runtime(item, place.label(runtime), ran, here.label(other), there))
                 agreements += _against_stored(item, place.label(runtime), ran, reference)
     return Suite(tuple(agreements), tuple(not_compared), notes=tuple(dict.fromkeys(notes)))
 
 
-def _against_runtime(item: Subject, label: str, ran: Ran, here: Machine, other: host.Runtime, results: Results) -> Iterator[Agreement]:
+def _against_runtime(item: Subject, label: str, ran: Ran, other: str, there: Ran) -> Agreement:
     """Against the same file on another runtime or machine, by the tolerance of its arithmetic."""
-    there = results.get((here.name, other.name, item.name))
-    if isinstance(there, Ran):
-        bound = tolerance(item.tflite, bool(ran.whole and there.whole))
-        differ = not np.array_equal(ran.outputs, there.outputs)
-        max_abs, cosines = figures(ran.rows, there.rows)
-        missed = _missed(bound, max_abs, cosines, differ)
-        yield Agreement(item.name, label, here.label(other), max_abs, cosines, _said(bound), missed)
+    bound = tolerance(item.tflite, bool(ran.whole and there.whole))
+    max_abs, cosines = figures(ran.rows, there.rows)
+    missed = _missed(bound, max_abs, cosines, differ=not np.array_equal(ran.outputs, there.outputs))
+    return Agreement(item.name, label, other, max_abs, cosines, _said(bound), missed)
 
 
 def _against_stored(item: Subject, label: str, ran: Ran, reference: Ran | Failed | None) -> Iterator[Agreement]:
