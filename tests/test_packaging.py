@@ -58,6 +58,19 @@ def test_commands_work_from_the_wheel_in_another_folder(installed: Path, tmp_pat
     assert run(installed, tmp_path, "-c", code).split() == [str(installed / name / "__init__.py") for name in ("toolchain", "runtime_py")]
 
 
+def test_the_wheel_carries_what_an_app_is_compiled_from(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "from toolchain.android.sources import Sources\n"
+        "found = Sources.find()\n"
+        "parts = [*found.java('sdk'), *found.java('app'), *found.resources.rglob('*.xml')]\n"
+        "parts += [found.manifest, found.library('consumer-rules.pro')]\n"
+        "print(found.root, *(path.relative_to(found.root) for path in parts))"
+    )
+    root, *parts = run(installed, tmp_path, "-c", code).split()
+    assert root == str(installed / "toolchain/android/sources")
+    assert len(parts) > 100 and all((ROOT / "android_demo" / part).is_file() for part in parts)
+
+
 def test_the_runtime_imports_nothing_of_the_build_side(installed: Path, tmp_path: Path) -> None:
     code = (
         "import importlib, pkgutil, sys, runtime_py\n"

@@ -95,11 +95,21 @@ def _verify(aar: bytes, aapt2: Aapt2, work: Path) -> int:
     manifest.parent.mkdir()
     with zipfile.ZipFile(path) as opened:
         for name in opened.namelist():
-            if name.endswith(".so") and min(elf.load_alignments(opened.read(name), name, name.split("/")[1])) < PAGE:
+            if name.endswith(".so") and min(elf.load_alignments(opened.read(name), name, name.split("/")[1]), default=0) < PAGE:
                 raise PackagingError(f"AAR: {name}: expected LOAD segments aligned to {PAGE}, got less; it was not written")
         manifest.write_bytes(opened.read("AndroidManifest.xml"))
         (work / "classes.jar").write_bytes(opened.read("classes.jar"))
-    command = [aapt2.program, "link", "--static-lib", "-I", aapt2.framework, "--manifest", manifest, "-o", work / "library.apk"]
+    command: list[str | Path] = [
+        aapt2.program,
+        "link",
+        "--static-lib",
+        "-I",
+        aapt2.framework,
+        "--manifest",
+        manifest,
+        "-o",
+        work / "library.apk",
+    ]
     tools.run(command, "linking the library's manifest")
     return sum(1 for _ in class_files.class_files(work / "classes.jar"))
 

@@ -35,8 +35,8 @@ PROGRAMS = ("java", "javac", "keytool", "apksigner", "zipalign", "dexdump")
 
 @dataclass(frozen=True)
 class ApkOrder:
-    """What is wanted: an app around the file `bundle`, written to `out`, with libraries for `abis`. `key` None: the debug key.
-    `prove`: also run the proofs that take longer. `cache`: a folder for what is made once."""
+    """What is wanted: an app around the file `bundle`, written to `out`, with libraries for `abis`, arm64-v8a among them. `key` None:
+    the debug key. `prove`: also run the proofs that take longer. `cache`: a folder for what is made once."""
 
     bundle: Path
     out: Path
@@ -68,12 +68,6 @@ class ApkReport:
     def describe(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
-
-    def summary(self) -> str:
-        """One line: what was looked at, and what was left out."""
-        ran = ", ".join(proof.name for proof in self.proofs if proof.ran)
-        left_out = ", ".join(f"{proof.name} ({proof.found})" for proof in self.proofs if not proof.ran)
-        return f"checks passed: {', '.join(check.name for check in self.checks)}; proofs passed: {ran}; not run: {left_out or 'none'}"
 
 
 def build_apk(order: ApkOrder) -> ApkReport:
@@ -139,7 +133,7 @@ def _prove(order: ApkOrder, bundle: Bundle, apk: Path, fetched: dict[Artefact, P
     with seconds.of("running the APK's dex on the JVM"):
         yield dex_on_jvm.prove(apk, order.bundle, fetched, work)
     with seconds.of("running the APK's library under qemu"):
-        yield arm64.prove(apk, bundle, work) if "arm64-v8a" in order.abis else Proof(arm64.NAME, False, "no arm64-v8a library in the APK")
+        yield arm64.prove(apk, bundle, work)
 
 
 def _package(manifest: Path) -> str:

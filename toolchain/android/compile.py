@@ -27,7 +27,17 @@ def dex(places: Sequence[Path], dx: Path, work: Path) -> bytes:
     jar, out = work / "classes.jar", work / "classes.dex"
     jar.write_bytes(class_files.jar_of(places))
     # 25, although the app asks for 26: from 26 on dx writes an invokedynamic as invoke-custom, where it now refuses it.
-    command = ["java", "-Xmx1g", "-cp", dx, "com.android.dx.command.Main", "--dex", "--min-sdk-version=25", f"--output={out}", jar]
+    command: list[str | Path] = [
+        "java",
+        "-Xmx1g",
+        "-cp",
+        dx,
+        "com.android.dx.command.Main",
+        "--dex",
+        "--min-sdk-version=25",
+        f"--output={out}",
+        jar,
+    ]
     tools.run(command, "making dex of the class files")
     if not out.is_file():
         raise PackagingError("dx: expected one classes.dex, got none; try again with more memory")

@@ -28,14 +28,26 @@ class Aapt2:
         if not all(path.is_file() for path in places.values()):
             for name, data in read_entries(apktool, _PREBUILT.values()).items():
                 files.write(folder / apktool.stem / Path(name).name, data)
-            places["aapt2"].chmod(0o755)
+        places["aapt2"].chmod(0o755)
         return cls(places["aapt2"], places["android-framework.jar"])
 
     def link(self, sources: Sources, work: Path) -> tuple[list[Entry], Path]:
         """The compiled manifest, resource table and resource files as entries of an APK, and the R.java that names them."""
         compiled, linked, java = work / "resources.zip", work / "resources.apk", work / "r"
         tools.run([self.program, "compile", "--dir", sources.resources, "-o", compiled], "compiling the resources")
-        command = [self.program, "link", "-I", self.framework, "--manifest", sources.manifest, "--java", java, "-o", linked, compiled]
+        command: list[str | Path] = [
+            self.program,
+            "link",
+            "-I",
+            self.framework,
+            "--manifest",
+            sources.manifest,
+            "--java",
+            java,
+            "-o",
+            linked,
+            compiled,
+        ]
         tools.run(command, "linking the resources")
         return _entries(linked), next(java.rglob("R.java"))
 

@@ -45,7 +45,7 @@ def debug_key(folder: Path) -> Key:
             partial.unlink()
             options = ["-storetype", "PKCS12", "-keyalg", "RSA", "-keysize", "2048", "-validity", str(_DEBUG_VALIDITY_DAYS)]
             name = ["-alias", "debug", "-dname", "CN=Debug"]
-            command = ["keytool", "-genkeypair", "-keystore", partial, "-storepass:file", password, *options, *name]
+            command: list[str | Path] = ["keytool", "-genkeypair", "-keystore", partial, "-storepass:file", password, *options, *name]
             tools.run(command, "making a debug key")
         keystore.chmod(0o600)
     return Key(keystore, f"file:{password}", "debug", debug=True)
@@ -55,5 +55,16 @@ def sign(unsigned: Path, signed: Path, key: Key, least_sdk: int) -> None:
     """Signs by schemes v2 and v3, which every Android from `least_sdk` (at least 24) on checks."""
     alias = ["--ks-key-alias", key.alias] if key.alias else []
     schemes = ["--v1-signing-enabled=false", "--v2-signing-enabled=true", "--v3-signing-enabled=true", "--v4-signing-enabled=false"]
-    command = ["apksigner", "sign", "--ks", key.keystore, "--ks-pass", key.password, *alias, "--min-sdk-version", str(least_sdk), *schemes]
+    command: list[str | Path] = [
+        "apksigner",
+        "sign",
+        "--ks",
+        key.keystore,
+        "--ks-pass",
+        key.password,
+        *alias,
+        "--min-sdk-version",
+        str(least_sdk),
+        *schemes,
+    ]
     tools.run([*command, "--out", signed, unsigned], "signing the APK")

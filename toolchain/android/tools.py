@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from toolchain.errors import PackagingError
@@ -39,7 +39,7 @@ def require(programs: Sequence[str], what: str) -> None:
         raise PackagingError(f"{what} needs {', '.join(absent)}: expected on the PATH, not found; apt-get install {packages}")
 
 
-def run(command: Sequence[str | Path], what: str, environment: Mapping[str, str] | None = None) -> str:
+def run(command: Sequence[str | Path], what: str) -> str:
     """The standard output of a command that ended well; it is never asked for anything. Error: PackagingError with `what`
     and the first line of the command's own error."""
     words = [str(word) for word in command]
@@ -51,14 +51,19 @@ def run(command: Sequence[str | Path], what: str, environment: Mapping[str, str]
             capture_output=True,
             text=True,
             errors="replace",
-            # The language of messages is fixed, since some are read; the time zone stands in nothing that is written.
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})},
+            env={**os.environ, "LC_ALL": "C.UTF-8", "JAVA_TOOL_OPTIONS": _short_lived()},  # some of their messages are read
         )
     except OSError as error:
         raise PackagingError(f"{what}: {words[0]} cannot be run ({error.strerror})") from None
     if done.returncode != 0:
         raise PackagingError(f"{what}: {Path(words[0]).name} failed with {done.returncode}: {_reason(done.stderr, done.stdout)}")
     return done.stdout
+
+
+def _short_lived() -> str:
+    """Options for every JVM: these runs take seconds, in which what the optimizing compiler and a parallel collector save is less
+    than what they cost (dx: 2.8 s of processor time in place of 6.3)."""
+    return " ".join([os.environ.get("JAVA_TOOL_OPTIONS", ""), "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"]).strip()
 
 
 def _reason(*outputs: str) -> str:

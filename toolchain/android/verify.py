@@ -104,7 +104,8 @@ def _content(apk: Path, expected: Expected, work: Path) -> tuple[Check, ...]:
         for name in libraries:
             _mapped(apk, entries[name])
             alignments = elf.load_alignments(opened.read(name), name, name.split("/")[1])
-            _require(min(alignments) >= PAGE, f"{name}, LOAD segments", f"aligned to {PAGE}", min(alignments))
+            least = min(alignments, default=0)
+            _require(least >= PAGE, f"{name}, LOAD segments", f"aligned to {PAGE}", least)
     tools.run(["zipalign", "-c", "-p", "4", apk], "checking the APK's alignment")
     return (
         Check("assets", f"{BUNDLE} is the bundle, sha256 {hashlib.sha256(expected.bundle).hexdigest()}, stored at {PAGE} bytes"),

@@ -40,8 +40,9 @@ def build(library: Path, folder: Path) -> Runner:
     tools.run([COMPILER, *_SHARED[:2], *_SHARED[4:], "-Wall", "-c", "-o", shim, _SOURCES / "shim.c"], _WHAT)
     passed_on = sorted(_names(library, "--undefined-only", "U") - _names(shim, "--defined-only", "TDB"))
     trampolines.write_text(_trampolines(passed_on))
-    for name, parts in [("libc", [shim, trampolines]), *((name, _NOTHING) for name in _OTHERS)]:
-        options = [f"-Wl,-soname,{name}.so", f"-Wl,--version-script={versions}", "-o", folder / f"{name}.so"]
+    parts_of: dict[str, list[str | Path]] = {"libc": [shim, trampolines], **dict.fromkeys(_OTHERS, _NOTHING)}
+    for name, parts in parts_of.items():
+        options: list[str | Path] = [f"-Wl,-soname,{name}.so", f"-Wl,--version-script={versions}", "-o", folder / f"{name}.so"]
         tools.run([COMPILER, *_SHARED, *options, *parts], _WHAT)
     # libm and libdl are linked although nothing here needs them: the library's calls are looked up in this process.
     linked = ["-Wl,--no-as-needed", "-lm", "-ldl"]
