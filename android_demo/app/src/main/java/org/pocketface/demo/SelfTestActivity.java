@@ -173,7 +173,9 @@ public final class SelfTestActivity extends Activity {
     for (String variant : shown.variants()) {
       addVariant(results, shown, variant);
     }
-    add(results, getString(R.string.selftest_steps), steps(shown), false);
+    if (!shown.steps().isEmpty()) {
+      add(results, getString(R.string.selftest_steps), steps(shown), false);
+    }
     add(results, getString(R.string.selftest_report), shown.text(), false);
   }
 

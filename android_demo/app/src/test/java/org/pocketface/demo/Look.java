@@ -4,10 +4,10 @@ import org.robolectric.RuntimeEnvironment;
 
 /** How a phone is set when a screen is rendered. */
 enum Look {
-  LIGHT("w360dp-h740dp-port-xhdpi-notnight", 1f),
-  DARK("w360dp-h740dp-port-xhdpi-night", 1f),
-  LARGE("w360dp-h740dp-port-xhdpi-notnight", 2f),
-  LANDSCAPE("w740dp-h360dp-land-xhdpi-notnight", 1f);
+  LIGHT("w360dp-h740dp-port-notnight-xhdpi", 1f),
+  DARK("w360dp-h740dp-port-night-xhdpi", 1f),
+  LARGE("w360dp-h740dp-port-notnight-xhdpi", 2f),
+  LANDSCAPE("w740dp-h360dp-land-notnight-xhdpi", 1f);
 
   private final String qualifiers;
   private final float fontScale;

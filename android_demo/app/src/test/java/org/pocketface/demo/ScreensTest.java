@@ -113,7 +113,7 @@ public final class ScreensTest {
     MainActivity screen = phone.open(MainActivity.class);
     Spinner rates = screen.findViewById(R.id.fmr);
     assertEquals(3, rates.getCount());
-    assertEquals("1 of 1,000 comparisons (similarity 0.90)", rates.getSelectedItem());
+    assertEquals("1 of 1,000 (similarity 0.90)", rates.getSelectedItem());
     rates.setSelection(2);
     Phone.settle();
     assertEquals(1e-4, Phone.application().fmr(), 1e-9);
