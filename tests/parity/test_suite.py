@@ -35,10 +35,10 @@ def subjects(built: Built) -> tuple[suite.Subject, ...]:
 
 
 def changed(subject: suite.Subject) -> suite.Subject:
-    """The same with the signs of half the weights of its linear layer turned round."""
+    """The same with the signs of half the weights of its last layer turned round."""
     model = flatbuffer.read(subject.tflite)
-    linear = [operator for kind, operator in flatbuffer.operations(model) if kind == "FULLY_CONNECTED"][-1]
-    tensor = model.subgraphs[0].tensors[linear.inputs[1]]
+    last = [operator for kind, operator in flatbuffer.operations(model) if kind in ("CONV_2D", "FULLY_CONNECTED")][-1]
+    tensor = model.subgraphs[0].tensors[last.inputs[1]]
     weights = flatbuffer.constant(model, tensor).copy()
     weights[: len(weights) // 2] *= -1
     model.buffers[tensor.buffer].data = weights.reshape(-1).view(np.uint8)
