@@ -12,8 +12,8 @@ import org.pocketface.sdk.liveness.Verdict;
  * Exact matching of an embedding against templates, 1:1 and 1:N. Every template is compared; nothing is approximated.
  *
  * <p>A person with several templates is as similar as the most similar of them (fusion by maximum). That is also why the comparisons
- * that count for a rate are those with templates, not with people. Similarities are cosines in float32, within 1e-4 of exact ones for
- * embeddings of up to 4096 numbers; equal ones are in the order of enrolment. May be shared between threads.
+ * that count for a rate are those with templates, not with people. Similarities are cosines in float32, for embeddings of D numbers within
+ * D · 6e-8 of exact ones; equal ones are in the order of enrolment. May be shared between threads.
  */
 public final class Matcher {
   private final Templates templates;

@@ -1,5 +1,6 @@
 package org.pocketface.sdk.gallery;
 
+import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
@@ -58,9 +59,23 @@ public final class MatcherTest {
     assertEquals(100, found.size());
     for (int at = 0; at < 100; at++) {
       int person = Integer.parseInt(found.get(at).personId().substring(3));
-      // 131 products of numbers whose squares sum to 1, added in float32 in four sums of 33: 36 roundings of at most 6e-8.
-      assertEquals(best[person], found.get(at).similarity(), 36 * 6e-8);
+      // 131 products of numbers whose squares sum to 1, rounded and added in float32: 132 roundings of at most 6e-8.
+      assertEquals(best[person], found.get(at).similarity(), 132 * 6e-8);
       assertTrue(at == 0 || found.get(at - 1).similarity() >= found.get(at).similarity());
+    }
+  }
+
+  @Test
+  public void galleriesOfEverySizeAreSearchedToTheLastTemplate() {
+    // A search goes by blocks of 1024 templates, the last of which is shorter.
+    for (int count : new int[] {1, 1023, 1024, 1025, 2500}) {
+      List<float[]> vectors = Samples.templates(random, MODEL, count);
+      Matcher matcher = new Matcher(templates(vectors, count));
+      for (int row : new int[] {0, count / 2, count - 1}) {
+        assertEquals(id(row), matcher.top(vectors.get(row), 1).get(0).personId());
+        assertEquals(1, matcher.verify(id(row), vectors.get(row), OperatingPoint.atSimilarity(-1)).best().similarity(), 132 * 6e-8);
+        assertArrayEquals(vectors.get(row), matcher.templates().template(row), 0f);
+      }
     }
   }
 
