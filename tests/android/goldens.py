@@ -6,7 +6,8 @@
 FOLDER gets copies of the bundles, photographs and crops as PNG, embeddings as float32, and `goldens.json`:
 
     {"bundles": [{"file", "photographs": [{"image", "faces": [{"box", "score", "key_points", "crop"}]}],
-                  "variants": [{"name", "model_sha256", "tensor_sha256": [one a face], "embeddings"}]}]}
+                  "variants": [{"name", "model_sha256", "tensor_sha256": [one a face], "embeddings"}],
+                  "checks": [[name of a check of the self-test, whether it passed]]}]}
 
 Nothing in it is rounded: floats are written as their shortest decimal form, from which every language reads the same double.
 """
@@ -26,6 +27,7 @@ from runtime_py.bundle import Bundle
 from runtime_py.embedder import Embedder
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Face, finder
+from runtime_py.selftest import selftest
 from toolchain.data.synthetic import Identity, View, beside, photograph
 from toolchain.golden import golden_photographs, png
 
@@ -77,7 +79,8 @@ def _bundle(folder: Path, path: Path, pictures: dict[str, Pixels]) -> dict[str, 
             faces.append(_face(face, crop))
         pages.append({"image": f"{name}.png", "faces": faces})
     variants = [_variant(folder, path.stem, bundle, name, np.stack(seen)) for name in bundle.variants]
-    return {"file": path.name, "photographs": pages, "variants": variants}
+    checks = [[check.name, check.passed] for check in selftest(bundle)]
+    return {"file": path.name, "photographs": pages, "variants": variants, "checks": checks}
 
 
 def _face(face: Face, crop: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.android.goldens import write_goldens
 from tests.android.refused import write_refused
 from tests.conftest import Built
 from tests.face_bundle import write_face_bundle
+from tests.runtime_py.changed import with_manifest
 
 ANDROID = Path(__file__).parents[2] / "android_demo"
 
@@ -29,11 +31,12 @@ def maven() -> str:
 def test_the_java_sdk_computes_and_refuses_what_the_python_runtime_does(
     maven: str, built: Built, bundle_bytes: bytes, tmp_path: Path
 ) -> None:
-    """Of every variant of the tests' bundle, and of one with int8 ends: boxes, key points, crops, tensors, embeddings. And some 2,600
-    damaged files."""
-    faces, goldens, project = tmp_path / "faces.pface", tmp_path / "goldens", tmp_path / "project"
+    """Of every variant of the tests' bundle, of one with int8 ends, and of one with another contract: boxes, key points, crops, tensors,
+    embeddings, what the self-test says. And some 2,600 damaged files."""
+    faces, other, goldens, project = tmp_path / "faces.pface", tmp_path / "other.pface", tmp_path / "goldens", tmp_path / "project"
     write_face_bundle(faces)
-    write_goldens(goldens, [faces, built.bundle])
+    other.write_bytes(with_manifest(faces.read_bytes(), _another_contract))
+    write_goldens(goldens, [faces, other, built.bundle])
     counts = write_refused(goldens / "refused.zip", bundle_bytes)
     # Every code that a file's content can have; "bundle.read" and "bundle.variant" come from names.
     assert {key.split("/")[1] for key in counts} == {
@@ -48,6 +51,12 @@ def test_the_java_sdk_computes_and_refuses_what_the_python_runtime_does(
     tests = project / "sdk" / "src" / "test" / "java"
     classes = {".".join(path.relative_to(tests).with_suffix("").parts) for path in tests.rglob("*Test.java")}
     assert ran(project / "sdk") == classes
+
+
+def _another_contract(manifest: dict[str, Any]) -> None:
+    """Other colours, another range and another template than the models were made for, which the self-test must tell."""
+    manifest["preprocessing"]["input"].update(color="bgr", scale=1 / 255, offset=0.0)
+    manifest["preprocessing"]["templates"][0]["points"][0]["x"] += 2
 
 
 def ran(module: Path) -> set[str]:

@@ -17,6 +17,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.Test;
+import org.pocketface.sdk.manifest.Threshold;
 
 /** A recognizer is shared between threads, closed while others use it, and refuses what is no model. */
 public class InterpreterTest {
@@ -107,11 +108,15 @@ public class InterpreterTest {
     try (Recognizer recognizer = new Recognizer(bundle, null, 1)) {
       List<Face> faces = recognizer.faces(goldens.picture("two.png"));
       assertEquals(2, faces.size());
-      Verification same = recognizer.verify(faces.get(0), faces.get(0), Matching.DEFAULT_FMR);
-      assertTrue(same.same());
-      assertEquals(1, same.similarity, 1e-6); // a unit vector in float32 with itself
-      assertEquals(Matching.thresholdAt(recognizer.variant(), Matching.DEFAULT_FMR), same.threshold, 0);
-      assertEquals(-1, recognizer.verifyAbove(faces.get(0), faces.get(1), -1).threshold, 0);
+      for (Threshold stated : recognizer.variant().thresholds) {
+        Verification same = recognizer.verify(faces.get(0), faces.get(0), stated.fmr);
+        assertTrue(same.same());
+        assertEquals(1, same.similarity, 1e-6); // a unit vector in float32 with itself
+        assertEquals(stated.similarity, same.threshold, 0);
+        assertEquals(Double.valueOf(stated.fmr), same.fmr);
+      }
+      Verification other = recognizer.verifyAbove(faces.get(0), faces.get(1), -1);
+      assertTrue(other.same() && other.similarity < 1 && other.fmr == null);
       try {
         recognizer.verify(faces.get(0), faces.get(1), 0.123);
         fail("no threshold was measured at 0.123");
