@@ -6,9 +6,26 @@ the fewer faces a share has, the noisier its mean and variance. (torch's own Syn
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes; its gradient is the sum of theirs, since each process's loss depends on it."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 class _OverProcesses(nn.Module):
@@ -30,9 +47,9 @@ class _OverProcesses(nn.Module):
         seen = x.float()
         if self.training:
             world = torch.distributed.get_world_size()
-            mean = all_reduce(seen.mean(axes)) / world
+            mean = _SumOverProcesses.apply(seen.mean(axes)) / world
             # Two passes: the mean of squares less the square of the mean would lose digits.
-            variance = all_reduce((seen - mean.view(shape)).pow(2).mean(axes)) / world
+            variance = _SumOverProcesses.apply((seen - mean.view(shape)).pow(2).mean(axes)) / world
             self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * world)
         else:
             mean, variance = self.running_mean, self.running_var
