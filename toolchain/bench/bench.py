@@ -93,9 +93,10 @@ def bench(
     picture = _picture(bundle)
     with pinned(threads) as processors:
         runners: list[Runner] = [TfliteRunner(bundle, name, picture, threads) for name in timed]
-        for name in others if model is not None else ():
-            progress.say(f"{name}: taking the comparison model there")
-            runners.append(other_runner(name, model, picture, threads))
+        if model is not None:
+            for name in others:
+                progress.say(f"{name}: taking the comparison model there")
+                runners.append(other_runner(name, model, picture, threads))
         embeddings = [_normalised(runner.run()) for runner in runners]
         milliseconds = interleaved(runners, rounds, REPEATS, progress)
     over = ratios(milliseconds, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -166,8 +167,12 @@ class _quiet:
             os.close(kept)
 
 
-OTHERS = ("onnxruntime", "openvino", "ncnn")
-_RUNNERS = {"onnxruntime": OnnxRuntimeRunner, "openvino": OpenVinoRunner, "ncnn": NcnnRunner}
+_MAKERS: dict[str, Callable[[Model, Floats, int], Runner]] = {
+    "onnxruntime": OnnxRuntimeRunner,
+    "openvino": OpenVinoRunner,
+    "ncnn": NcnnRunner,
+}
+OTHERS = tuple(_MAKERS)
 
 
 def other_runner(name: str, model: Model, picture: Pixels, threads: int) -> Runner:
@@ -179,6 +184,6 @@ def other_runner(name: str, model: Model, picture: Pixels, threads: int) -> Runn
         raise RecipeError(f"--against {name}: expected some of {', '.join(OTHERS)}")
     tensor = to_tensor(picture, model.input, input_table(model.input)).transpose(2, 0, 1)[None].astype(np.float32)
     try:
-        return _RUNNERS[name](model, np.ascontiguousarray(tensor), threads)
+        return _MAKERS[name](model, np.ascontiguousarray(tensor), threads)
     except ImportError as error:
         raise RecipeError(f"--against {name}: {error.name} is not installed; pip install 'pocketface[bench]'") from None

@@ -79,14 +79,13 @@ def _model(options: Namespace, bundle: Bundle) -> Model:
     from toolchain.load import load_model
     from toolchain.recipes.default import RECIPE
 
-    path = options.weights or RECIPE.weights
-    if options.weights is None:
-        stated = bundle.manifest.recipe.weights_sha256
-        if path is None or hashlib.sha256(path.read_bytes()).hexdigest() != stated:
-            raise RecipeError(
-                f"--against: give --weights, the model for other runtimes: {options.bundle} was made from weights of your own"
-            )
-    return load_model(path, options.input)
+    if options.weights is not None:
+        return load_model(options.weights, options.input)
+    packaged = RECIPE.weights
+    assert packaged is not None  # the default recipe names its weights
+    if hashlib.sha256(packaged.read_bytes()).hexdigest() != bundle.manifest.recipe.weights_sha256:
+        raise RecipeError(f"--against: give --weights, the model for other runtimes: {options.bundle} was made from weights of your own")
+    return load_model(packaged, options.input)
 
 
 def _shown(row: Row, found: Bench) -> tuple[str, ...]:

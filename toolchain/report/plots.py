@@ -11,6 +11,7 @@ import html
 import io
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -19,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from runtime_py.manifest import Accuracy
-from toolchain.report.curves import Curves, VariantCurves
+from toolchain.report.curves import Curves, Floats, VariantCurves
 from toolchain.report.report import Report, Sensitivity
 
 SERIES = 8
@@ -36,7 +37,7 @@ _INK, _MUTED, _GRID, _PAPER = "#00000a", "#00000b", "#00000c", "#00000d"
 _OF_PAGE = {_INK: "currentColor", _MUTED: "var(--muted)", _GRID: "var(--grid)", _PAPER: "var(--paper)"} | {
     f"#0000{number + 16:02x}": f"var(--series-{number + 1})" for number in range(SERIES)
 }
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pocketface",
     "path.simplify": False,
@@ -92,7 +93,7 @@ def _of_page(svg: str, name: str, label: str) -> str:
     return re.sub(r"\n\s*", "\n", svg).strip()
 
 
-def _dots(axes: Axes, x: Sequence[float], y: Sequence[float], which: str, size: float = 2.6) -> None:
+def _dots(axes: Axes, x: Floats, y: Floats, which: str, size: float = 2.6) -> None:
     """Points as one path of round dots, which is a line of no length with round ends: far fewer bytes than a mark each."""
     across = np.column_stack([x, x, np.full(len(x), np.nan)]).ravel()
     down = np.column_stack([y, y, np.full(len(y), np.nan)]).ravel()
@@ -126,14 +127,16 @@ def size_and_accuracy(report: Report) -> str:
         for anchor in anchors:
             place = (anchor.stored, 1 - anchor.lfw)
             axes.plot(*place, marker="o", markersize=5, color=_MUTED, markerfacecolor="none", linestyle="none")
-            beside = {"xytext": (5, 0), "va": "center"} if len(anchor.mark) < 6 else {"xytext": (0, 6), "ha": "center"}
-            axes.annotate(anchor.mark, place, textcoords="offset points", color=_MUTED, fontsize=8, **beside)
+            short = len(anchor.mark) < 6
+            apart, across, up = ((5, 0), "left", "center") if short else ((0, 6), "center", "bottom")
+            axes.annotate(anchor.mark, place, apart, textcoords="offset points", color=_MUTED, fontsize=8, ha=across, va=up)
         for number, item in enumerate(report.variants):
             if item.name in accuracies:
                 value, std = accuracies[item.name].value, accuracies[item.name].std or 0.0
                 spread = [[min(std, 0.9 * (1 - value))], [std]]
-                style = {"color": colour(number), "marker": MARKERS[number % len(MARKERS)]}
-                axes.errorbar(item.bytes.stored, max(1 - value, 1e-4), spread, markersize=7, elinewidth=0.9, **style)
+                place = (item.bytes.stored, max(1 - value, 1e-4))
+                mark = MARKERS[number % len(MARKERS)]
+                axes.errorbar(*place, spread, color=colour(number), marker=mark, markersize=7, elinewidth=0.9)
         errors = [1 - row.value for row in accuracies.values()] + [1 - anchor.lfw for anchor in anchors]
         axes.set(xscale="log", yscale="log", xlabel="stored bytes", ylabel="accuracy (axis by error)")
         axes.set_ylim(min(1.0, 1.7 * max(errors)), 0.6 * max(min(errors), 1e-4))

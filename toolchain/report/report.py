@@ -61,6 +61,11 @@ class VariantReport:
     """Agreement on arm64 processors, as recorded or measured; empty where that check was not run."""
 
     @property
+    def arm64_cosine(self) -> float | None:
+        """The least cosine to torch over the arm64 processors that were checked; None where none was."""
+        return min((row.min_cosine for row in self.arm64 if row.against.startswith("torch")), default=None)
+
+    @property
     def milliseconds(self) -> float | None:
         """Of an image on LiteRT, one thread, the machine that built the bundle; None where it was not measured."""
         return self.parity[0].get("ms") if self.parity else None
@@ -154,7 +159,7 @@ def of_bundle(bundle: Bundle, machine: Mapping[str, Any], packages: Mapping[str,
 
 def _variant(item: Variant) -> VariantReport:
     parity = []
-    for row in item.parity:
+    for row in (row for row in item.parity if not _on_arm64(row)):
         runtime, _, version = row.runtime.partition(" ")
         figures = {"max_abs": row.max_abs, "min_cosine": row.min_cosine, "p1_cosine": row.p1_cosine}
         parity.append({"runtime": runtime, "version": version, "faces": row.faces, **figures})
@@ -169,7 +174,13 @@ def _variant(item: Variant) -> VariantReport:
         thresholds_left_out=item.thresholds_left_out,
         face_terms=item.face_terms,
         missed_gates=item.missed_gates,
+        arm64=tuple(row for row in item.parity if _on_arm64(row)),
     )
+
+
+def _on_arm64(row: Parity) -> bool:
+    """The suite names a runtime by its version and the machine that it ran on (toolchain.parity.machines)."""
+    return " on arm64" in row.runtime
 
 
 def recorded(folder: Path, sha256: str) -> Report | None:

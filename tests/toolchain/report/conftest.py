@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from runtime_py.bundle import Bundle
-from runtime_py.manifest import Accuracy, FaceTerms, KeptTar
+from runtime_py.manifest import Accuracy, FaceTerms, KeptTar, Parity
 from tests.face_bundle import write_face_bundle
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
@@ -50,9 +50,11 @@ def full(face_bundle: Path, bare: Report, drawn: Faces) -> Report:
     terms = FaceTerms(
         "all pairs", "2" * 64, 24, 6, (KeptTar(1e-2, 0.9, 0.95, 0.9, 1.0),), 0.9, 0.95, 0.1, 0.08, 1e-2, 0.01, 0.9, 0.95, 0.99
     )
+    arm64 = Parity("ai-edge-litert 2.3.0 on arm64 cortex-a53", "torch 2.13.0", 32, 1e-6, 0.9876, 0.9912)
     variants = tuple(
         replace(
             item,
+            arm64=(arm64,),
             resident=5_000_000,
             cosines=tuple(np.einsum("nd,nd->n", rows[item.name], rows["float"], dtype=np.float64).tolist()),
             accuracy=(accuracy,),

@@ -93,6 +93,11 @@ def test_missed_gates_and_what_was_not_run_stand_at_the_top(text: str) -> None:
     assert "the gate asks for 98 %" in top and "arm64: not run" in top and "binary: Binarize needs face images" in top
 
 
+def test_what_was_checked_on_arm64_stands_beside_the_host(full: Report, text: str, bare: Report) -> None:
+    assert [item.arm64_cosine for item in full.variants] == [0.9876] * 3 and text.count("on arm64 cortex-a53") == 3
+    assert "<td>0.9876</td>" in text and "<td>not run</td>" in page(bare, {})
+
+
 def test_anchors_stand_only_beside_figures_of_their_protocol(full: Report, text: str) -> None:
     assert "arXiv:1804.07573" in text
     other = tuple(
