@@ -245,17 +245,17 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
     yield "no detector" if detector is None else f"detector {detector.name} ({detector.licence}), {detector.source}"
     for variant in manifest.variants:
         mark = "*" if variant.name == manifest.default_variant else " "
-        accuracy = "; ".join(f"{item.protocol} {100 * item.value:.2f} %" for item in variant.accuracy) or "accuracy not measured"
         parity = "; ".join(f"cosine {item.min_cosine:g} on {item.runtime}" for item in variant.parity) or "parity not measured"
         packed = " packed" if variant.packed else ""
-        yield f"{mark} {variant.name}: {variant.bytes.stored} bytes{packed} ({variant.bytes.raw} to run), {accuracy}, {parity}"
+        yield f"{mark} {variant.name}: {variant.bytes.stored} bytes{packed} ({variant.bytes.raw} to run), {parity}"
         yield from (f"    {line}" for line in _in_face_terms(variant))
     for licence in manifest.licences:
         yield f"licence of {licence.covers}: {licence.spdx}; {licence.terms}"
 
 
 def _in_face_terms(variant: Variant) -> Iterator[str]:
-    """A line on each threshold, on what was kept of fp32, and on each gate that was missed."""
+    """A line on each accuracy and threshold, on what was kept of fp32, and on each gate that was missed."""
+    yield from [f"{item.protocol} {100 * item.value:.2f} %" for item in variant.accuracy] or ["accuracy not measured"]
     for item in variant.thresholds:
         yield f"threshold {item.similarity:.4f} at a false match rate of {item.fmr:g} (95 %: {item.fmr_low:g} to {item.fmr_high:g})"
     for left_out in variant.thresholds_left_out:

@@ -205,7 +205,7 @@ def _report(order: Order, batch: Batch, bundle: Bundle) -> Report:
                 seconds=batch.seconds[row.name],
             )
         )
-    return replace(report, variants=tuple(rows), left_out=batch.left_out, seconds=batch.seconds, parity_faces=batch.parity_faces)
+    return replace(report, variants=tuple(rows), left_out=batch.left_out, seconds=dict(batch.seconds), parity_faces=batch.parity_faces)
 
 
 def train(order: Order) -> Model:
