@@ -71,7 +71,7 @@ public final class EnrolActivity extends CameraActivity {
   @Override
   void onSighting(Sighting sighting) {
     enrolment.look(sighting);
-    preview().setLabels(new SightingText(this, threshold).labels(sighting));
+    preview().setLabels(new SightingText(this, threshold).qualityLabels(sighting));
     if (enrolment.step() == Enrolment.Step.CAPTURE) {
       showCapture();
     } else {

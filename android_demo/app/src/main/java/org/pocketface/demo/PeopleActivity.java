@@ -77,7 +77,7 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
     name.setInputType(InputType.TYPE_CLASS_TEXT | InputType.TYPE_TEXT_VARIATION_PERSON_NAME | InputType.TYPE_TEXT_FLAG_CAP_WORDS);
     name.setContentDescription(getString(R.string.name_label));
     FrameLayout frame = new FrameLayout(this);
-    int space = getResources().getDimensionPixelSize(R.dimen.space);
+    int space = getResources().getDimensionPixelSize(R.dimen.space_large);
     frame.setPadding(space, 0, space, 0);
     frame.addView(name);
     new AlertDialog.Builder(this)

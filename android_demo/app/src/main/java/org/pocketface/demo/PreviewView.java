@@ -23,6 +23,7 @@ public final class PreviewView extends View {
 
     /**
      * @param box left, top, right, bottom, in pixels of the frame
+     * @param secondText what stands in a line of its own below; empty: nothing does
      * @param color of the box, ARGB
      */
     Label(double[] box, String text, String secondText, int color) {
@@ -114,7 +115,8 @@ public final class PreviewView extends View {
     letters.setColor(label.color);
     float lineHeight = letters.getFontSpacing();
     float width = Math.max(letters.measureText(label.text), letters.measureText(label.secondText)) + 2 * gap;
-    float height = 2 * lineHeight + gap;
+    int lines = label.secondText.isEmpty() ? 1 : 2;
+    float height = lines * lineHeight + gap;
     // Below the box, or, where that is out of sight, within its lower edge; and never out of sight to a side.
     float top = Math.max(0, Math.min(box[3] + gap / 2, getHeight() - height));
     float left = Math.max(0, Math.min((box[0] + box[2] - width) / 2, getWidth() - width));

@@ -49,6 +49,16 @@ final class SightingText {
     return labels;
   }
 
+  /** A label for each face that says how good its picture is, and not whose it is: for somebody who is being enrolled. */
+  List<PreviewView.Label> qualityLabels(Sighting sighting) {
+    List<PreviewView.Label> labels = new ArrayList<PreviewView.Label>();
+    for (SeenFace face : sighting.faces()) {
+      int color = face.quality().flaw() != null ? R.color.box_poor : R.color.box_known;
+      labels.add(new PreviewView.Label(face.box(), context.getString(R.string.label_quality, percent(face)), "", context.getColor(color)));
+    }
+    return labels;
+  }
+
   private String named(List<SeenFace> faces) {
     StringBuilder names = new StringBuilder();
     for (SeenFace face : faces) {
