@@ -103,7 +103,8 @@ final class Entry {
    */
   static GalleryException wrongWithTemplate(TemplateModel model, float[] numbers) {
     if (numbers.length != model.size()) {
-      return new GalleryException.Dimension("template: expected " + model.size() + " numbers, as " + model + " gives, got " + numbers.length);
+      return new GalleryException.Dimension(
+          "template: expected " + model.size() + " numbers, as " + model + " gives, got " + numbers.length);
     }
     double squares = 0;
     for (float number : numbers) {

@@ -3,15 +3,12 @@ package org.pocketface.sdk.gallery;
 import java.io.Closeable;
 import java.io.File;
 import java.io.IOException;
-import java.security.GeneralSecurityException;
-import java.security.ProviderException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
-import javax.crypto.SecretKey;
 import org.jetbrains.annotations.NotNull;
 
 /**
@@ -27,25 +24,18 @@ import org.jetbrains.annotations.NotNull;
  * GalleryException.Key} where the key cannot be used and {@link GalleryException.Limit} where it would hold too much.
  */
 public final class Gallery implements Closeable {
-  private static final byte[] NO_FILE = {};
-
-  private final File file;
-  private final GalleryKey key;
-  private final Disk disk;
+  private final GalleryStore store;
   private List<Entry> entries = Collections.emptyList();
-  /** The header of the file that `entries` are from; NO_FILE where there was none. No two files have the same. */
-  private byte[] seen = NO_FILE;
+  /** The header of the file that `entries` are from. No two files have the same. */
+  private byte[] seen = GalleryStore.NO_FILE;
   private boolean closed;
 
   Gallery(File file, GalleryKey key, Disk disk) {
-    this.file = file.getAbsoluteFile();
-    this.key = key;
-    this.disk = disk;
-    try (Closeable lock = disk.lock(this.file)) {
-      finishDeletion();
+    store = new GalleryStore(file, key, disk);
+    try (Closeable lock = store.lock()) {
       load();
     } catch (IOException e) {
-      throw cannotRead(e);
+      throw store.cannotRead(e);
     }
   }
 
@@ -72,20 +62,7 @@ public final class Gallery implements Closeable {
    * @throws GalleryException.Key where the key cannot be deleted; the next {@link #open} tries that again
    */
   public static void destroy(@NotNull File file, @NotNull GalleryKey key) {
-    destroy(file.getAbsoluteFile(), key, new FileDisk());
-  }
-
-  static void destroy(File file, GalleryKey key, Disk disk) {
-    try (Closeable lock = disk.lock(file)) {
-      if (disk.exists(file)) {
-        disk.rename(file, beside(file, ".deleted"));
-        disk.syncFolder(file.getParentFile());
-      }
-      forget(key);
-      finishDeletion(file, key, disk);
-    } catch (IOException e) {
-      throw cannotWrite(file, e);
-    }
+    new GalleryStore(file, key, new FileDisk()).destroy();
   }
 
   /** Everybody, in the order of enrolment. */
@@ -193,7 +170,7 @@ public final class Gallery implements Closeable {
       commit(next);
       return made.person();
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw store.cannotWrite(e);
     }
   }
 
@@ -235,7 +212,7 @@ public final class Gallery implements Closeable {
       }
       return made.person();
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw store.cannotWrite(e);
     }
   }
 
@@ -259,7 +236,7 @@ public final class Gallery implements Closeable {
       commit(next);
       return made.person();
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw store.cannotWrite(e);
     }
   }
 
@@ -276,22 +253,22 @@ public final class Gallery implements Closeable {
       commit(next);
       gone.wipe();
     } catch (IOException e) {
-      throw cannotWrite(file, e);
+      throw store.cannotWrite(e);
     }
   }
 
   /** Deletes everybody, the file and the key: what copies of the file there may be cannot be read again. The gallery stays open, empty. */
   public synchronized void deleteAll() {
     checkOpen();
-    destroy(file, key, disk);
-    adopt(Collections.<Entry>emptyList(), NO_FILE);
+    store.destroy();
+    adopt(Collections.<Entry>emptyList(), GalleryStore.NO_FILE);
   }
 
   /** Lets go of the templates in memory, which are filled with zeros. Nothing is left to be written. */
   @Override
   public synchronized void close() {
     closed = true;
-    adopt(Collections.<Entry>emptyList(), NO_FILE);
+    adopt(Collections.<Entry>emptyList(), GalleryStore.NO_FILE);
   }
 
   /** Says nothing of anybody, so that a log does not either. */
@@ -312,27 +289,23 @@ public final class Gallery implements Closeable {
   private void refresh() {
     checkOpen();
     try {
-      byte[] header = disk.read(file, GalleryFile.HEADER);
-      if (Arrays.equals(seen, header == null ? NO_FILE : header)) {
-        return;
-      }
-      try (Closeable lock = disk.lock(file)) {
-        load();
+      if (!Arrays.equals(seen, store.header())) {
+        try (Closeable lock = store.lock()) {
+          load();
+        }
       }
     } catch (IOException e) {
-      throw cannotRead(e);
+      throw store.cannotRead(e);
     }
   }
 
   /** Waits for its turn to change the file, and sees what it holds by then. */
   private Closeable lock() throws IOException {
     checkOpen();
-    Closeable lock = disk.lock(file);
+    Closeable lock = store.lock();
     boolean done = false;
     try {
-      finishDeletion();
-      byte[] header = disk.read(file, GalleryFile.HEADER);
-      if (!Arrays.equals(seen, header == null ? NO_FILE : header)) {
+      if (!Arrays.equals(seen, store.header())) {
         load();
       }
       done = true;
@@ -346,18 +319,12 @@ public final class Gallery implements Closeable {
 
   /** Under the lock. */
   private void load() throws IOException {
-    byte[] data = disk.read(file, GalleryFile.MAX_FILE + 1);
+    byte[] data = store.read();
     if (data == null) {
-      adopt(Collections.<Entry>emptyList(), NO_FILE);
-      return;
+      adopt(Collections.<Entry>emptyList(), GalleryStore.NO_FILE);
+    } else {
+      adopt(store.open(data), Arrays.copyOf(data, GalleryFile.HEADER));
     }
-    GalleryFile.checkForm(data);
-    SecretKey found = find();
-    if (found == null) {
-      throw new GalleryException.Key("gallery: expected the key that it was written with, there is none; the file came from another phone "
-          + "or the key was deleted: delete the gallery and enrol again");
-    }
-    adopt(GalleryFile.open(data, found), Arrays.copyOf(data, GalleryFile.HEADER));
   }
 
   /** Takes what was read in place of what there was, which is wiped. */
@@ -371,83 +338,8 @@ public final class Gallery implements Closeable {
 
   /** Writes `next` and takes it; under the lock. Where that fails nothing is taken, and the next call looks what the file holds. */
   private void commit(List<Entry> next) {
-    byte[] sealed = GalleryFile.seal(next, keyToWriteWith());
-    File fresh = beside(file, ".new");
-    try {
-      try (Disk.Sink sink = disk.create(fresh)) {
-        sink.write(sealed);
-        sink.sync();
-      }
-      disk.rename(fresh, file);
-      disk.syncFolder(file.getParentFile());
-    } catch (IOException e) {
-      try {
-        disk.delete(fresh);
-      } catch (IOException left) {
-        e.addSuppressed(left);
-      }
-      throw cannotWrite(file, e);
-    }
+    seen = store.write(next, seen == GalleryStore.NO_FILE);
     entries = Collections.unmodifiableList(next);
-    seen = Arrays.copyOf(sealed, GalleryFile.HEADER);
-  }
-
-  private SecretKey keyToWriteWith() {
-    SecretKey found = find();
-    if (found != null) {
-      return found;
-    }
-    if (seen != NO_FILE) {
-      throw new GalleryException.Key("gallery: expected the key that it was written with, there is none; delete the gallery and enrol again");
-    }
-    try {
-      return key.create();
-    } catch (GeneralSecurityException e) {
-      throw GalleryFile.unusable(e);
-    } catch (ProviderException e) {
-      throw GalleryFile.unusable(e);
-    }
-  }
-
-  private SecretKey find() {
-    try {
-      return key.find();
-    } catch (GeneralSecurityException e) {
-      throw GalleryFile.unusable(e);
-    } catch (ProviderException e) {
-      throw GalleryFile.unusable(e);
-    }
-  }
-
-  private void finishDeletion() throws IOException {
-    finishDeletion(file, key, disk);
-  }
-
-  /** Ends a deletion that was cut off, and removes what a writing that was cut off left; under the lock. */
-  private static void finishDeletion(File file, GalleryKey key, Disk disk) throws IOException {
-    File deleted = beside(file, ".deleted");
-    if (disk.exists(deleted)) {
-      if (!disk.exists(file)) {
-        forget(key);
-      }
-      disk.delete(deleted);
-      disk.syncFolder(file.getParentFile());
-    }
-    disk.delete(beside(file, ".new"));
-  }
-
-  private static void forget(GalleryKey key) {
-    try {
-      key.forget();
-    } catch (GeneralSecurityException e) {
-      throw GalleryFile.unusable(e);
-    } catch (ProviderException e) {
-      throw GalleryFile.unusable(e);
-    }
-  }
-
-  private static File beside(File file, String suffix) {
-    return new File(file.getPath() + suffix);
   }
 
   // What a change must keep to
@@ -464,7 +356,8 @@ public final class Gallery implements Closeable {
   private void checkFree(String name, Entry owner) {
     for (Entry entry : entries) {
       if (entry != owner && entry.name.equals(name)) {
-        throw new GalleryException.Duplicate("gallery: expected a name that nobody has yet, somebody has it; give another name, or add to that person");
+        throw new GalleryException.Duplicate(
+            "gallery: expected a name that nobody has yet, somebody has it; give another name, or add to that person");
       }
     }
   }
@@ -492,18 +385,5 @@ public final class Gallery implements Closeable {
       vectors.add(new Entry.Vector(model, now, template.clone()));
     }
     return vectors;
-  }
-
-  private static GalleryException.Read cannotRead(IOException cause) {
-    GalleryException.Read error = new GalleryException.Read("gallery: expected a file that can be read, it cannot be: " + cause.getMessage());
-    error.initCause(cause);
-    return error;
-  }
-
-  private static GalleryException.Write cannotWrite(File file, IOException cause) {
-    GalleryException.Write error = new GalleryException.Write(
-        file + ": cannot be written (" + cause.getMessage() + "); make room and try again, what was there before is kept");
-    error.initCause(cause);
-    return error;
   }
 }

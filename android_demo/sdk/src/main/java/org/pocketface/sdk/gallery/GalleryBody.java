@@ -199,7 +199,8 @@ final class GalleryBody {
 
   private static void checkLimit(String what, long count, long limit) {
     if (count > limit) {
-      throw new GalleryException.Limit("gallery: expected at most " + limit + " " + what + ", got " + count + "; delete what is not needed");
+      throw new GalleryException.Limit(
+          "gallery: expected at most " + limit + " " + what + ", got " + count + "; delete what is not needed");
     }
   }
 }

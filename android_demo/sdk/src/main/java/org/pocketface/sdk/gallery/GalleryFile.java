@@ -17,7 +17,7 @@ import javax.crypto.spec.SecretKeySpec;
  * The sealed form of a gallery: docs/gallery-format.md, section 1.
  *
  * <p>AES-256-GCM (NIST SP 800-38D) twice: the gallery's key seals a data key that is made for this one writing, and the data key
- * seals the people. So a key store in hardware, which may take a second for 100 KB, has 32 bytes to do.
+ * seals the people. So a key store in hardware, which is slow, has 32 bytes to do, however many people there are.
  */
 final class GalleryFile {
   /** Everything before the body; no two files have the same one, since its nonces and data key are drawn at random. */
@@ -99,7 +99,8 @@ final class GalleryFile {
       throw new GalleryException.Limit("gallery: expected at most " + MAX_BODY + " bytes of people, got " + size);
     }
     if (HEADER + size + TAG != file.length) {
-      throw new GalleryException.Format("gallery: expected " + (HEADER + size + TAG) + " bytes, got " + file.length + "; it was cut off or added to");
+      throw new GalleryException.Format(
+          "gallery: expected " + (HEADER + size + TAG) + " bytes, got " + file.length + "; it was cut off or added to");
     }
   }
 

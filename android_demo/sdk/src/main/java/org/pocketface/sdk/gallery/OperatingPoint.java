@@ -55,7 +55,8 @@ public final class OperatingPoint {
   /** The index of the largest of `rates` that is at most fpir / comparisons. */
   static int atFpir(String name, double[] rates, double fpir, int comparisons) {
     if (!(fpir > 0 && fpir <= 1)) {
-      throw new ThresholdException("variant " + name + ": expected a false positive identification rate above 0 and at most 1, got " + fpir);
+      throw new ThresholdException(
+          "variant " + name + ": expected a false positive identification rate above 0 and at most 1, got " + fpir);
     }
     int count = Math.max(1, comparisons);
     int chosen = -1;
@@ -69,9 +70,11 @@ public final class OperatingPoint {
       least = Math.min(least, rates[at]);
     }
     if (chosen < 0) {
-      String reach = rates.length == 0 ? "none" : "none below " + least + ", which reaches " + (long) Math.floor(fpir * (1 + 1e-9) / least) + " templates";
-      throw new ThresholdException("variant " + name + ": expected a threshold for a false match rate of " + fpir / count + " (" + fpir + " over "
-          + count + " templates), its manifest has " + reach + "; enrol fewer, accept a larger rate, or calibrate on more people");
+      long most = (long) Math.floor(fpir * (1 + 1e-9) / least);
+      String reach = rates.length == 0 ? "none" : "none below " + least + ", which reaches " + most + " templates";
+      throw new ThresholdException("variant " + name + ": expected a threshold for a false match rate of " + fpir / count + " (" + fpir
+          + " over " + count + " templates), its manifest has " + reach
+          + "; enrol fewer, accept a larger rate, or calibrate on more people");
     }
     return chosen;
   }
