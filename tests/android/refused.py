@@ -180,13 +180,41 @@ _TEXTS = {
 }
 
 
+_OPTIONAL = {
+    "thresholds_left_out": [{"fmr": 1e-6, "reason": "too few people"}],
+    "missed_gates": ["rank1"],
+    "face_terms": [
+        {
+            "protocol": "drawn",
+            "data_sha256": "d" * 64,
+            "images": 40,
+            "identities": 10,
+            "kept": [{"far": 0.001, "tar": 0.8, "reference": 0.9, "kept_low": 0.85, "kept_high": 0.95}],
+            "rank1": 0.9,
+            "reference_rank1": 0.95,
+            "equal_error_rate": 0.05,
+            "reference_equal_error_rate": 0.04,
+            "drift_far": 0.001,
+            "threshold_drift": -0.01,
+            "min_cosine": 0.9,
+            "p1_cosine": 0.95,
+            "p50_cosine": 0.99,
+        }
+    ],
+}
+"""Parts of a variant that the small bundle does not have."""
+
+
 def _manifests(small: bytes) -> Iterator[Case]:
     """Texts that are no manifest, then every part of one missing, of the wrong kind, or with a name too many beside it, and numbers
     written in other ways, then a manifest with a byte changed anywhere."""
     yield from _TEXTS.items()
     text = members(small)["manifest.json"]
+    value = json.loads(text)
+    value["variants"][0].update(_OPTIONAL)
     yield "whole", text
-    for what, changed in mutations(json.loads(text)):
+    yield "with every optional part", json.dumps(value).encode()
+    for what, changed in mutations(value):
         yield what, json.dumps(changed).encode()
     for written in ("1", "1.0", "1e0", "10e-1", "-0", "0.5", "1e400", "9007199254740991", "9007199254740992", "9" * 30, '"1"', "true"):
         for name in (b'"seed":', b'"std":', b'"zero_point":', b'"crop_tolerance":', b'"size":'):

@@ -36,7 +36,8 @@ import org.jetbrains.annotations.NotNull;
  * ├── RuntimeMissingException  runtime.missing   TFLite's native library cannot be loaded
  * ├── ModelRunException        runtime.model     TFLite refused a model, or its tensors are not those stated
  * ├── EmbeddingException       embedding         not finite, of length zero, or of another size
- * └── ThresholdException       threshold         not a similarity, or none is known for what was asked
+ * ├── ThresholdException       threshold         not a similarity, or none is known for what was asked
+ * └── GalleryException         gallery.…         a gallery that cannot be used (package gallery; docs/gallery-format.md)
  * </pre>
  *
  * Unchecked, as Kotlin has no other kind. What is thrown on purpose is said of every method.
