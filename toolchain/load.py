@@ -116,7 +116,8 @@ def _read(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if data.startswith(_LFS):
         raise DataError(f"{path}: a Git-LFS pointer, not the weights; fetch them with git lfs pull")
-    if data.startswith(_PICKLES):
+    # A safetensors file starts with its header's length, one in 32 of which has a pickle's first byte.
+    if data.startswith(_PICKLES) and not _is_safetensors(data):
         raise DataError(f"{path}: a pickle (.pt, .pth), which could run any code; save it as safetensors or export it to ONNX")
     return data
 
