@@ -1,0 +1,66 @@
+"""The tables are made whole by a command, beside their authors' figures, and again from what was kept. One step a net: what is learnt
+is not judged here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from toolchain.cli import main
+from toolchain.data import synthetic
+from toolchain.errors import RecipeError
+from toolchain.tables import find_table, table_names
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four drawn people with ten faces each, and one with too few."""
+    folder = tmp_path_factory.mktemp("people")
+    drawn = synthetic.faces(5, 10)
+    for name, image in zip(drawn.names[:43], drawn.images[:43], strict=True):
+        path = (folder / name).with_suffix(".png")
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(path)
+    return folder
+
+
+def test_the_module_table_is_the_authors_exactly(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "modules", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["weights"] for row in rows] == [1_179_648, 180_224, 133_376, 49_728]
+    assert all(row["weights"] == row["authors_weights"] for row in rows)
+    assert [round(100 * row["saved"], 2) for row in rows] == [0.0, 84.72, 88.69, 95.78]
+
+
+@pytest.mark.parametrize(("name", "nets"), [("layer-substitution", 7), ("small-nets", 9)])
+def test_a_table_that_trains_is_written_and_made_again_from_what_was_kept(
+    name: str, nets: int, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["table", name, "--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(tmp_path / "cache")]
+    out = tmp_path / "table.md"
+    assert main([*arguments, "--out", str(out), "--json", "--quiet"]) == 0
+    first = json.loads(capsys.readouterr().out)["rows"]
+    assert len(first) == nets
+    # Four people of ten images: two of each are held. The fifth person has three images, fewer than ten.
+    assert all((row["top1"][0]["probes"], row["top1"][0]["identities"]) == (8, 4) for row in first)
+    lines = out.read_text().splitlines()
+    assert len([line for line in lines if line.startswith("| ")]) == nets + 1
+    assert any(f"toolchain table {name}" in line for line in lines)
+    checkpoints = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "tables").glob("*/*.safetensors")}
+    assert main([*arguments, "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == first
+    assert checkpoints == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "tables").glob("*/*.safetensors")}
+
+
+def test_tables_are_listed_and_unknown_ones_refused() -> None:
+    assert {"layer-substitution", "modules", "small-nets"} <= set(table_names())
+    with pytest.raises(RecipeError, match="no such table"):
+        find_table("imagenet")
+
+
+def test_a_table_that_trains_asks_for_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "small-nets", "--cache", str(tmp_path)]) == 2
+    assert "give labelled faces by --images" in capsys.readouterr().err
