@@ -41,6 +41,7 @@ public final class PreviewView extends View {
   private final Matrix matrix = new Matrix();
   private final float gap;
   private final float corner;
+  private final float textSize;
 
   private Bitmap bitmap;
   private int[] line = new int[0];
@@ -55,7 +56,7 @@ public final class PreviewView extends View {
     stroke.setStyle(Paint.Style.STROKE);
     stroke.setStrokeWidth(getResources().getDimension(R.dimen.box_stroke));
     plate.setColor(context.getColor(R.color.label_background));
-    letters.setTextSize(getResources().getDimension(R.dimen.label_text));
+    textSize = getResources().getDimension(R.dimen.label_text);
   }
 
   /** Shows {@code frame}, which may change as soon as this returns. Any thread. */
@@ -113,8 +114,12 @@ public final class PreviewView extends View {
     stroke.setColor(label.color);
     canvas.drawRoundRect(new RectF(box[0], box[1], box[2], box[3]), corner, corner, stroke);
     letters.setColor(label.color);
+    // Large letters shrink to each label's share of the width, lest one hides another; beside the picture they stand at full size.
+    letters.setTextSize(textSize);
+    float share = getWidth() / (float) labels.size();
+    letters.setTextSize(textSize * Math.min(1, (share - 2 * gap) / (width(label) - 2 * gap)));
     float lineHeight = letters.getFontSpacing();
-    float width = Math.max(letters.measureText(label.text), letters.measureText(label.secondText)) + 2 * gap;
+    float width = width(label);
     int lines = label.secondText.isEmpty() ? 1 : 2;
     float height = lines * lineHeight + gap;
     // Below the box, or, where that is out of sight, within its lower edge; and never out of sight to a side.
@@ -124,5 +129,10 @@ public final class PreviewView extends View {
     float baseline = top + gap / 2 - letters.ascent();
     canvas.drawText(label.text, left + gap, baseline, letters);
     canvas.drawText(label.secondText, left + gap, baseline + lineHeight, letters);
+  }
+
+  /** Of a label's plate, at the letters' present size. */
+  private float width(Label label) {
+    return Math.max(letters.measureText(label.text), letters.measureText(label.secondText)) + 2 * gap;
   }
 }
