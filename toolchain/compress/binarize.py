@@ -25,6 +25,7 @@ from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, channel_rm
 from toolchain.compress.fine_tune import fine_tune, trained_rest
 from toolchain.compress.fold_batch_norm import graph_of, norms_behind
 from toolchain.compress.layers import WeightedLayer, parametrization, weighted_layers
+from toolchain.compress.refit import refit_last
 from toolchain.encodings import Binary, Encoding
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
@@ -108,7 +109,7 @@ class Binarize(Stage):
     trains: ClassVar[bool] = True
 
     settings: TrainSettings = TrainSettings((Phase(3000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0.0)
-    """How to fine-tune, by self-distillation. Batch norm's statistics are each process's own: give it 16 images or more."""
+    """How to fine-tune, by self-distillation."""
     pace: float = 8.0
     """How many times faster than all other parameters the latent weights move (BinaryConnect, section 2.5, scales the rates of
     layers too): a sign must be able to turn within the fine-tuning, while batch norm and slopes should hardly move in a step."""
@@ -118,11 +119,14 @@ class Binarize(Stage):
     """The share of the steps over which the signs are brought in."""
     map_weight: float = 0.0
     """What matching feature maps counts beside the embeddings' 1 - cos."""
+    refit: int = 8192
+    """How many training faces the last layer is solved from afterwards, by least squares (toolchain.compress.refit); 0: it is left
+    as it was trained."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.ramp <= 1 or not self.map_weight >= 0 or not self.pace > 0:
-            got = f"{self.ramp}, {self.map_weight} and {self.pace}"
-            raise RecipeError(f"Binarize: expected ramp in 0..1, map_weight >= 0 and pace > 0, got {got}")
+        if not 0 <= self.ramp <= 1 or not self.map_weight >= 0 or not self.pace > 0 or self.refit < 0:
+            got = f"{self.ramp}, {self.map_weight}, {self.pace} and {self.refit}"
+            raise RecipeError(f"Binarize: expected ramp in 0..1, map_weight >= 0, pace > 0 and refit >= 0, got {got}")
 
     def apply(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
@@ -143,7 +147,8 @@ class Binarize(Stage):
         for layer in floats:
             parametrize.remove_parametrizations(net.get_submodule(layer.name), "weight")
         encoded: dict[str, Tensor | Encoding] = {layer.weight: _encoding(net, layer) for layer in binary}
-        return model.with_weights({**trained_rest(net, model, set(encoded)), **encoded})
+        trained = model.with_weights({**trained_rest(net, model, set(encoded)), **encoded})
+        return refit_last(trained, model, context.training_faces("Binarize"), self.refit) if self.refit else trained
 
     def _schedule(self, net: nn.Module) -> Callable[[int], None]:
         constrained = [module for module in net.modules() if isinstance(module, SignWeights)]

@@ -40,7 +40,18 @@ CONSTANT_THEN_FALLING = TrainSettings(
     augment=LIGHT,
 )
 CODEBOOKS = TrainSettings((Phase(1400, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT)
-SIGNS = TrainSettings((Phase(1200, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, augment=LIGHT)
+SIGNS = TrainSettings(
+    # As it was run: each phase went on from the end of the one before, and the signs were all there after the first 600 steps.
+    (
+        Phase(1200, learning_rate=2e-3),
+        Phase(3200, learning_rate=2e-3, warmup=0.02),
+        Phase(2200, learning_rate=2e-3, warmup=0.02),
+    ),
+    batch=64,
+    optimizer="adamw",
+    weight_decay=0,
+    augment=LIGHT,
+)
 
 RECIPE = Recipe(
     name="default",
@@ -52,7 +63,7 @@ RECIPE = Recipe(
         Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate()), float_front=2),
         BinaryWeights(
             stages=(
-                Binarize(SIGNS),
+                Binarize(SIGNS, ramp=600 / 6600),
                 FoldBatchNorm(),
                 # The first, the last and the depthwise layers: on the int8 grid, nearly as exact as floats, a quarter of their size.
                 Palettize(clusters=255, rate=0.0005, fine_clusters=255, fine_rate=0.0005),

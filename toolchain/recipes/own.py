@@ -19,7 +19,7 @@ from toolchain.recipe import Recipe
 from toolchain.train import Phase, TrainSettings
 
 CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0)
-SIGNS = TrainSettings((Phase(2000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0)
+SIGNS = TrainSettings((Phase(700, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0)
 
 RECIPE = Recipe(
     name="own",
