@@ -22,7 +22,7 @@ from toolchain.convert.int8 import Int8
 from toolchain.convert.int8_dynamic import Int8Dynamic
 from toolchain.data.augment import Augment
 from toolchain.distill import Distill, Inherit, Teacher
-from toolchain.recipe import Recipe
+from toolchain.recipe import FaceGate, Recipe
 from toolchain.train import Phase, TrainSettings
 
 RAW_PIXELS = InputContract.parse("rgb,0..255")
@@ -67,7 +67,9 @@ RECIPE = Recipe(
                 FoldBatchNorm(),
                 # The first, the last and the depthwise layers: on the int8 grid, nearly as exact as floats, a quarter of their size.
                 Palettize(clusters=255, rate=0.0005, fine_clusters=255, fine_rate=0.0005),
-            )
+            ),
+            # A net of 0.32 million weights bears one bit a weight less well than a wide one: 58 % was measured.
+            face_gate=FaceGate(keep_tar=0.5),
         ),
         # A net this small bears fewer clusters than a wide one: twice as many, and a cheaper bit, for 30 KB more.
         Clustered(stages=(FoldBatchNorm(), Palettize(CODEBOOKS, clusters=64, rate=0.005))),
