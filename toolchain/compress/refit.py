@@ -56,7 +56,7 @@ def refit_last(model: Model, wanted: Model, faces: Faces, count: int) -> Model:
     weight, bias = ridge(torch.cat(seen), torch.cat(targets))
     old = net.get_parameter(f"{name}.weight")
     if old.numel() != weight.numel() or (norm_name is None and getattr(layer, "bias", None) is None):
-        raise ToolchainError(f"{name}: expected a last layer with a bias that gives the embedding, got {tuple(old.shape)}; leave out the refit")
+        raise ToolchainError(f"{name}: expected a last layer with a bias that gives the embedding, got another; leave out the refit")
     solved = {f"{name}.weight": weight.reshape(old.shape)}
     if norm_name is None:
         solved[f"{name}.bias"] = bias
@@ -67,7 +67,7 @@ def refit_last(model: Model, wanted: Model, faces: Faces, count: int) -> Model:
     result = model.with_weights(solved)
     found = result.net.eval()(to_input(images, model.input)).flatten(1)
     if not torch.allclose(found, seen[-1] @ weight.T + bias, atol=1e-3):
-        raise ToolchainError(f"{name}: expected the embedding to be what the last layer gives, got something behind it; leave out the refit")
+        raise ToolchainError(f"{name}: expected the last layer to give the embedding, got something behind it; leave out the refit")
     return result
 
 
