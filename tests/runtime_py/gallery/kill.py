@@ -81,7 +81,7 @@ def _look(path: Path, cycle: int, people: set[str]) -> None:
         people |= extra
         if cycle % _CHECKED_EVERY == 0:
             assert gallery.check() == []
-        if len(found) > 200:
+        if len(found) > 60:
             gallery.delete_all()
             people.clear()
 
