@@ -65,8 +65,7 @@ def tolerance(tflite: bytes, whole: bool) -> Tolerance:
 
     Float sums: runtimes add in another order. By the probabilistic error analysis of Higham and Mary (SIAM J. Sci. Comput.
     41(5), 2019) a sum of K terms is off by about sqrt(K) u of its size, u = 2^-24, and layers' errors add like independent ones:
-    sqrt(sum of K) u in all, on each of two machines. Eight times that is allowed, for what later layers amplify; measured on the
-    default model: a tenth of the bound.
+    sqrt(sum of K) u in all, on each of two machines. Eight times that is allowed, for what later layers amplify.
 
     Integer sums are exact in any order, and XNNPACK rescales them by the same rule on every processor: the same bits. Outside
     XNNPACK, runtimes round a rescaled sum in more than one way.

@@ -1,6 +1,6 @@
 """What `--weights` goes through: every variant of a net that was brought in, ONNX or safetensors, with or without batch norm.
 
-Meant for nets of about a million weights; fine-tuning on `--images` takes about an hour on two CPU cores, `--steps` changes it.
+Meant for nets of about a million weights; fine-tuning on `--images` takes about three quarters of an hour on two CPU cores, `--steps` changes it.
 """
 
 from toolchain.compress.binarize import Binarize
@@ -19,7 +19,7 @@ from toolchain.recipe import Recipe
 from toolchain.train import Phase, TrainSettings
 
 CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0)
-SIGNS = TrainSettings((Phase(700, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0)
+SIGNS = TrainSettings((Phase(1500, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0)
 
 RECIPE = Recipe(
     name="own",
