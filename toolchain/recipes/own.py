@@ -20,7 +20,8 @@ from toolchain.recipe import Recipe
 from toolchain.train import Phase, TrainSettings
 
 CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0)
-SIGNS = TrainSettings((Phase(1500, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0)
+# A step of a wide net takes a second or two: a stopped run should not lose many.
+SIGNS = TrainSettings((Phase(1500, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, checkpoint_every=100)
 
 RECIPE = Recipe(
     name="own",
