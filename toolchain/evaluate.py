@@ -4,7 +4,7 @@ What is measured on labelled folders of a bundle's variants beside it is in tool
 
 Protocol of verification: one embedding an image, no mirror image, L2-normalised, compared by cosine. With a pairs file in
 LFW's form: accuracy by folds (each fold by the threshold of the others), mean ± standard deviation over the folds. Without
-one: all pairs of the labelled images, and rank-1 identification.
+one: all pairs of the labelled images, and identification among them (toolchain/data/identification.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from runtime_py.manifest import Accuracy, InputContract
 from toolchain.bootstrap import MOST_IMPOSTORS, Comparisons
 from toolchain.data import protocols
 from toolchain.data.faces import Faces, is_aside
+from toolchain.data.identification import Identification, Share, identify
 from toolchain.data.protocols import FoldAccuracy, Rate
 from toolchain.errors import DataError
 from toolchain.kept import KeptBytes, key_of
@@ -41,7 +42,7 @@ FALSE_ACCEPT_RATES = (1e-2, 1e-3, 1e-4)
 class Evaluation:
     """What was measured, on which data (`data_sha256`: names, pixels and pairs), by which protocol.
 
-    `accuracy` is there with a pairs file, `rank1` without one; `rates` are those that the impostors are enough for.
+    `accuracy` is there with a pairs file, `identification` without one; `rates` are those that the impostors are enough for.
     """
 
     protocol: str
@@ -53,18 +54,29 @@ class Evaluation:
     accuracy: FoldAccuracy | None
     rates: tuple[Rate, ...]
     equal_error_rate: float
-    rank1: float | None
+    identification: Identification | None
 
     def record(self) -> list[Accuracy]:
         """The figures as a manifest states them, rounded to 5 decimals: less than a pair of LFW's 6,000 is."""
+        return self.verification() + [self._row(what, found.value) for what, found in self.identified()]
+
+    def verification(self) -> list[Accuracy]:
+        """Those of pairs of images."""
         rows = []
         if self.accuracy is not None:
             rows.append(self._row("accuracy", self.accuracy.mean, self.accuracy.std))
         rows += [self._row(f"TAR at FAR {rate.far:g}", rate.tar) for rate in self.rates]
         rows.append(self._row("equal error rate", self.equal_error_rate))
-        if self.rank1 is not None:
-            rows.append(self._row("rank-1 identification", self.rank1))
         return rows
+
+    def identified(self) -> list[tuple[str, Share]]:
+        """(protocol, share with its interval) of every figure of identification."""
+        if self.identification is None:
+            return []
+        found = [("rank-1 identification", self.identification.rank1)]
+        if self.identification.nearest_one is not None:
+            found.append(("nearest class centre (NearestOne)", self.identification.nearest_one))
+        return found + [(f"open set, TPIR at FPIR {item.fpir:g}", item.tpir) for item in self.identification.open_set]
 
     def _row(self, what: str, value: float, std: float | None = None) -> Accuracy:
         return Accuracy(f"{self.protocol}: {what}", self.data_sha256, round(value, 5), None if std is None else round(std, 5))
@@ -80,7 +92,8 @@ class Evaluation:
             "accuracy": None if self.accuracy is None else asdict(self.accuracy),
             "tar_at_far": [asdict(rate) for rate in self.rates],
             "equal_error_rate": self.equal_error_rate,
-            "rank1": self.rank1,
+            "rank1": None if self.identification is None else self.identification.rank1.value,
+            "identification": None if self.identification is None else asdict(self.identification),
         }
 
 
@@ -97,7 +110,7 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
         folds = int(pairs.fold.max()) + 1
         each = len(same) // folds // 2
         protocol = f"{pairs_file.stem}, {folds} folds of {each} + {each} pairs, cosine, no flip"
-        first = None
+        identification = None
         data = hashlib.sha256((faces.fingerprint() + hashlib.sha256(pairs_file.read_bytes()).hexdigest()).encode()).hexdigest()
     else:
         comparisons = Comparisons.of(faces.identities)
@@ -107,7 +120,7 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
             raise DataError(f"expected two identities, one of them with two images, got {counts}; give labelled folders or a pairs file")
         scores, accuracy = comparisons.scores(embeddings), None
         protocol = all_pairs_protocol(faces, comparisons)
-        first = protocols.rank1(embeddings, faces.labels)
+        identification = identify(embeddings, faces.labels, faces.names)
         data = faces.fingerprint()
     rates = [protocols.tar_at_far(scores, same, far) for far in FALSE_ACCEPT_RATES]
     return Evaluation(
@@ -120,7 +133,7 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
         accuracy,
         tuple(rate for rate in rates if rate is not None),
         protocols.equal_error_rate(scores, same),
-        first,
+        identification,
     )
 
 

@@ -39,10 +39,11 @@ def pairs_file(folder: Path) -> Path:
 def test_a_perfect_embedding_scores_full_marks(tmp_path: Path) -> None:
     by_folds = evaluate(perfect(), faces(), pairs_file(tmp_path))
     assert by_folds.accuracy is not None and (by_folds.accuracy.mean, by_folds.accuracy.std) == (1.0, 0.0)
-    assert (by_folds.genuine, by_folds.impostors, by_folds.rank1) == (6, 6, None)
+    assert (by_folds.genuine, by_folds.impostors, by_folds.identification) == (6, 6, None)
     assert by_folds.protocol == "pairs, 3 folds of 2 + 2 pairs, cosine, no flip"
     by_folders = evaluate(perfect(), faces())
-    assert (by_folders.rank1, by_folders.equal_error_rate, by_folders.accuracy) == (1.0, 0.0, None)
+    assert (by_folders.equal_error_rate, by_folders.accuracy) == (0.0, None)
+    assert by_folders.identification is not None and by_folders.identification.rank1.value == 1.0
     assert by_folders.genuine == PEOPLE * EACH * (EACH - 1) // 2
     assert [(rate.far, rate.tar) for rate in by_folders.rates] == [(0.01, 1.0)], "240 impostors are too few for FAR 1e-3"
 
@@ -51,7 +52,8 @@ def test_an_embedding_that_swaps_two_people_pays_for_it() -> None:
     rows = perfect()
     rows[[1, EACH + 1]] = rows[[EACH + 1, 1]]  # image 2 of persons 0 and 1
     # The first image of each person is enrolled; of the 6 * 3 others two are taken for the other person.
-    assert evaluate(rows, faces()).rank1 == pytest.approx(16 / 18)
+    found = evaluate(rows, faces())
+    assert dict(found.identified())["rank-1 identification"].value == found.describe()["rank1"] == pytest.approx(16 / 18)
 
 
 def test_the_data_hash_depends_on_pixels_names_and_pairs(tmp_path: Path) -> None:

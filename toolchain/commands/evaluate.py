@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from toolchain.groups import GroupRates
     from toolchain.kept import KeptBytes
 
-SUMMARY = "Measure accuracy: a pairs file by folds, or labelled folders, these also against fp32, for thresholds and by group."
+SUMMARY = "Measure accuracy: a pairs file by folds; or labelled folders: verification, identification, thresholds, groups, loss to fp32."
 EXAMPLES = """  toolchain evaluate face.pface --images lfw.tar --pairs pairs.txt
   toolchain evaluate face.pface --images my-people/ --variant int8 --json
   toolchain evaluate face.pface --images my-people/ --groups ages.csv
   toolchain evaluate face.pface --images faces.tar --aside --record figures.json
-  toolchain evaluate net.onnx --input rgb,0..255 --images lfw.tar --pairs pairs.txt"""
+  toolchain evaluate net.onnx --input rgb,0..255 --images lfw.tar --pairs pairs.txt
+
+identification, where there is no --pairs, each figure with its 95 % interval:
+  rank-1             the first image of each person is the gallery, all others are looked for
+  NearestOne         a fifth of each person's images is looked for among the centres of everybody's others
+  open set           half of the people are enrolled: the share found (TPIR) where 10, 1, 0.1 % of strangers pass (FPIR)"""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -58,7 +63,7 @@ def run(options: Namespace) -> Result:
     if bundle is not None:
         return _of_bundle(options, bundle, faces)
     found = {name: evaluate(rows, faces, options.pairs) for name, rows in of_weights(options.what, options.input, faces)}
-    return Result({name: item.describe() for name, item in found.items()}, (_accuracies(found),))
+    return Result({name: item.describe() for name, item in found.items()}, _shown(found))
 
 
 def _aside(faces: Faces) -> Faces:
@@ -91,7 +96,7 @@ def _of_bundle(options: Namespace, bundle: Bundle, faces: Faces) -> Result:
         values[name] |= {key: value for key, value in dataclasses.asdict(item).items() if key != "accuracy"}
     for name, rows in groups.items():
         values[name]["groups"] = [row.describe() for row in rows]
-    shown = [_accuracies(found)]
+    shown = [*_shown(found)]
     shown += [_face_terms(measured), thresholds_table(measured)] if measured else []
     return Result(values, (*shown, *([_groups(groups)] if groups else [])))
 
@@ -122,13 +127,20 @@ def _by_group(bundle: Bundle, embedded: Mapping[str, Floats], faces: Faces, labe
     return found
 
 
-def _accuracies(found: Mapping[str, Evaluation]) -> Table:
-    rows = []
+def _shown(found: Mapping[str, Evaluation]) -> tuple[Table, ...]:
+    """Verification, and identification where it was measured."""
+    rows, identified = [], []
     for name, item in found.items():
-        for row in item.record():
+        for row in item.verification():
             spread = "" if row.std is None else f" ± {100 * row.std:.2f}"
             rows.append((name, row.protocol, f"{100 * row.value:.2f}{spread}"))
-    return table(("variant", "protocol", "%"), rows)
+        for what, share in item.identified():
+            interval = f"{100 * share.low:.1f} to {100 * share.high:.1f}"
+            identified.append((name, what, f"{100 * share.value:.2f}", interval, f"{share.probes:,}", f"{share.identities:,}"))
+    verification = table(("variant", "verification", "%"), rows)
+    if not identified:
+        return (verification,)
+    return verification, table(("variant", "identification", "%", "95 % interval", "images", "people"), identified)
 
 
 def _face_terms(measured: Mapping[str, Measured]) -> Table:

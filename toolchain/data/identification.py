@@ -24,6 +24,8 @@ Ints = npt.NDArray[np.int64]
 
 HELD = 5
 """One image in this many of each identity is held to be classified."""
+FALSE_POSITIVE_IDENTIFICATION_RATES = (1e-1, 1e-2, 1e-3)
+"""The rates that open-set identification is told at, where the strangers are enough to speak of them."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,17 @@ def closed_set(scores: Floats, labels: Ints) -> Share:
     return share(np.argmax(scores, axis=1) == labels, labels)
 
 
+def rank1(embeddings: Floats, labels: Ints) -> Share | None:
+    """The first image of each identity is the gallery; how often the nearest gallery image (cosine of L2-normalised `[N, D]`) of
+    another image is of its identity. None where no identity has two images."""
+    known, enrolled = np.unique(labels, return_index=True)
+    probes = np.setdiff1d(np.arange(len(labels)), enrolled)
+    if not len(probes):
+        return None
+    nearest = _best(embeddings, probes, enrolled)[1]
+    return share(known[nearest] == labels[probes], labels[probes])
+
+
 def nearest_one(embeddings: Floats, labels: Ints, held: Bools) -> Share:
     """NearestOne: each identity's centre is the mean of its embeddings that are not `held`; how often a held image's nearest centre,
     by cosine, is that of its identity. `embeddings` `[N, D]` of length 1; `labels`, `held` `[N]`.
@@ -137,6 +150,28 @@ def open_set(embeddings: Floats, labels: Ints, enrolled: Bools, fpir: float) -> 
 def half_enrolled(names: Sequence[str]) -> Bools:
     """bool `[N]`: whether an image's identity is enrolled, half of them by the sha256 of the identity's name."""
     return np.array([hashlib.sha256(name.rsplit("/", 1)[0].rsplit("/", 1)[-1].encode()).digest()[0] % 2 == 0 for name in names], bool)
+
+
+@dataclass(frozen=True)
+class Identification:
+    """One-to-many figures of labelled faces: `rank1`; `nearest_one` where an identity has the five images that one is held of;
+    `open_set` at the rates that the strangers are enough for."""
+
+    rank1: Share
+    nearest_one: Share | None
+    open_set: tuple[OpenSet, ...]
+
+
+def identify(embeddings: Floats, labels: Ints, names: Sequence[str]) -> Identification | None:
+    """All protocols of this file that need embeddings alone, on L2-normalised `[N, D]` of images `names` of identities `labels` `[N]`.
+    None where no identity has two images."""
+    first = rank1(embeddings, labels)
+    if first is None:
+        return None
+    held, enrolled = held_fifth(names, labels), half_enrolled(names)
+    centres = nearest_one(embeddings, labels, held) if held.any() else None
+    found = (open_set(embeddings, labels, enrolled, fpir) for fpir in FALSE_POSITIVE_IDENTIFICATION_RATES)
+    return Identification(first, centres, tuple(item for item in found if item is not None))
 
 
 def _best(embeddings: Floats, probes: Ints, gallery: Ints) -> tuple[Floats, Ints]:

@@ -1,4 +1,4 @@
-"""Face protocols as pure functions of scores and labels: verification by folds, TAR at FAR, EER, rank-1 identification.
+"""Face protocols of verification as pure functions of scores and labels: by folds, TAR at FAR, EER. (One to many: identification.py.)
 
 A score is a similarity: it rises with likeness. A pair is accepted where its score is at least the threshold.
 """
@@ -190,18 +190,3 @@ def labelled_pairs(labels: Ints, impostors: int, seed: int = 0) -> tuple[Ints, I
         first, second = draw[:, labels[draw[0]] != labels[draw[1]]][:, :impostors]
     same = np.concatenate([np.ones(genuine, bool), np.zeros(len(first), bool)])
     return np.concatenate([*firsts, first]).astype(np.int64), np.concatenate([*seconds, second]).astype(np.int64), same
-
-
-def rank1(embeddings: Floats, labels: Ints) -> float | None:
-    """Closed-set identification: the first image of each identity is the gallery; the share of the other images whose
-    nearest gallery image (cosine of L2-normalised `[N, D]`) is of their identity. None where no identity has two images."""
-    known, enrolled = np.unique(labels, return_index=True)
-    probes = np.setdiff1d(np.arange(len(labels)), enrolled)
-    if not len(probes):
-        return None
-    hits = 0
-    for start in range(0, len(probes), 4096):
-        rows = probes[start : start + 4096]
-        nearest = np.argmax(embeddings[rows] @ embeddings[enrolled].T, axis=1)
-        hits += int(np.sum(known[nearest] == labels[rows]))
-    return hits / len(probes)

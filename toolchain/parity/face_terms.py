@@ -14,7 +14,8 @@ import numpy as np
 from runtime_py.manifest import FaceTerms, KeptTar
 from toolchain.bootstrap import Bootstrap, Rates, interval
 from toolchain.data import protocols
-from toolchain.data.protocols import Floats
+from toolchain.data.identification import rank1
+from toolchain.data.protocols import Floats, Ints
 from toolchain.recipe import FALSE_MATCH_RATES, FaceGate
 from toolchain.thresholds import unsupported
 
@@ -64,8 +65,8 @@ def compare(embeddings: Floats, reference: Reference, data_sha256: str, protocol
         images=len(people),
         identities=len(np.unique(people)),
         kept=tuple(_kept(scores, far, reference) for far in reference.rates if reference.rates[far].tar > 0),
-        rank1=round(protocols.rank1(embeddings, people) or 0.0, DIGITS),
-        reference_rank1=round(protocols.rank1(reference.embeddings, people) or 0.0, DIGITS),
+        rank1=_rank1(embeddings, people),
+        reference_rank1=_rank1(reference.embeddings, people),
         equal_error_rate=round(protocols.equal_error_rate(scores, same), DIGITS),
         reference_equal_error_rate=round(protocols.equal_error_rate(reference.scores, same), DIGITS),
         drift_far=drift_far,
@@ -74,6 +75,11 @@ def compare(embeddings: Floats, reference: Reference, data_sha256: str, protocol
         p1_cosine=_cosine(np.quantile(cosines, _SHARE)),
         p50_cosine=_cosine(np.median(cosines)),
     )
+
+
+def _rank1(embeddings: Floats, people: Ints) -> float:
+    found = rank1(embeddings, people)
+    return 0.0 if found is None else round(found.value, DIGITS)
 
 
 def _kept(scores: Floats, far: float, reference: Reference) -> KeptTar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toolchain.data.identification import closed_set, half_enrolled, held_fifth, nearest_one, open_set, share, wilson
+from toolchain.data.identification import closed_set, half_enrolled, held_fifth, identify, nearest_one, open_set, rank1, share, wilson
 from toolchain.errors import DataError
 
 
@@ -19,6 +19,30 @@ def test_closed_set_counts_the_largest_score() -> None:
     scores = np.array([[3.0, 1.0], [0.0, 2.0], [5.0, 4.0], [1.0, 2.0]])
     found = closed_set(scores, np.array([0, 1, 1, 1]))
     assert (found.value, found.probes, found.identities) == (0.75, 4, 2)
+
+
+def test_rank1_counts_probes_whose_nearest_first_image_is_their_own() -> None:
+    axes = np.eye(3)
+    # Identity 0: gallery x, probes x and y (the second is taken for identity 1). Identity 1: gallery y. Identity 2: gallery z, probe z.
+    found = rank1(axes[[0, 0, 1, 1, 2, 2]], np.array([0, 0, 0, 1, 2, 2]))
+    assert found is not None and (found.value, found.probes, found.identities) == (2 / 3, 3, 2)
+    assert found.low < 2 / 3 < found.high
+    assert rank1(axes, np.array([0, 1, 2])) is None
+
+
+def test_all_protocols_at_once_leave_out_what_the_images_are_too_few_for() -> None:
+    """Forty people in forty directions, six images each but for the last person's two: one of six is held, none of two."""
+    labels = np.array([*np.repeat(np.arange(39), 6), 39, 39])
+    names = [f"person{label}/{row}.jpg" for row, label in enumerate(labels)]
+    found = identify(np.eye(40)[labels], labels, names)
+    assert found is not None and (found.rank1.value, found.rank1.probes) == (1.0, 39 * 5 + 1)
+    assert found.nearest_one is not None and (found.nearest_one.value, found.nearest_one.probes) == (1.0, 39)
+    strangers = int((~half_enrolled(names)).sum())
+    assert [row.fpir for row in found.open_set] == [rate for rate in (0.1, 0.01, 0.001) if rate * strangers >= 1]
+    two_each = np.repeat(np.arange(20), 2)
+    few = identify(np.eye(20)[two_each], two_each, [f"person{label}/{row}.jpg" for row, label in enumerate(two_each)])
+    assert few is not None and few.nearest_one is None
+    assert identify(np.eye(20), np.arange(20), [f"person{label}/0.jpg" for label in range(20)]) is None
 
 
 def test_nearest_one_goes_by_the_mean_of_the_images_that_are_not_held() -> None:

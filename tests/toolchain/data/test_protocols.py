@@ -14,7 +14,6 @@ from toolchain.data.protocols import (
     fold_accuracy,
     labelled_pairs,
     pair_scores,
-    rank1,
     read_pairs,
     tar_at_far,
 )
@@ -153,11 +152,3 @@ def test_labelled_pairs_are_drawn_where_they_are_many() -> None:
     assert np.array_equal(labels[first] == labels[second], same)
     again = labelled_pairs(labels, impostors=2000)
     assert np.array_equal(first, again[0]) and np.array_equal(second, again[1])
-
-
-def test_rank1_counts_probes_whose_nearest_first_image_is_their_own() -> None:
-    axes = np.eye(3, dtype=np.float32)
-    # Identity 0: gallery x, probes x and y (the second is taken for identity 1). Identity 1: gallery y. Identity 2: gallery z, probe z.
-    embeddings = axes[[0, 0, 1, 1, 2, 2]]
-    assert rank1(embeddings, np.array([0, 0, 0, 1, 2, 2])) == pytest.approx(2 / 3)
-    assert rank1(axes, np.array([0, 1, 2])) is None
