@@ -35,6 +35,7 @@ from toolchain.report import page
 from toolchain.report.machine import conversion_versions, installed_versions, machine
 from toolchain.report.report import Report, of_bundle
 from toolchain.stage import Context, Stage, describe
+from toolchain.stage_order import check_order, traits_of
 from toolchain.targets import Target
 from toolchain.train import TrainSettings
 from toolchain.variants import Images, Made, Workshop
@@ -117,13 +118,17 @@ class Batch:
 
 
 def make_variants(order: Order) -> Batch:
-    """Makes the chosen variants. Errors: DataError where there is nothing that could be made; ConversionError, GateError."""
+    """Makes the chosen variants. Errors: RecipeError for stages in an order that makes no sense, before anything is read or trained;
+    DataError where there is nothing that could be made; ConversionError, GateError."""
     clock = Clock()
+    with clock.of("weights"):
+        start = _start(order)
+        _check_orders(order, start)
     with clock.of("images"):
         context = _context(order)
     kept = Kept(order.cache / "stages")
     with clock.of("weights"):
-        model, sha256 = _weights(order, context, kept)
+        model, sha256 = _weights(order, start, context, kept)
     results = KeptBytes(order.cache / "bytes")
     with clock.of("parity images"):
         images, names = parity_images(context, model.input, results)
@@ -211,7 +216,9 @@ def _report(order: Order, batch: Batch, bundle: Bundle) -> Report:
 def train(order: Order) -> Model:
     """The model that the recipe's training stages make of a freshly built backbone. Errors: RecipeError where the recipe
     trains nothing; DataError for the images."""
-    return _trained(order, _context(order), Kept(order.cache / "stages"))
+    start = _fresh(order)
+    check_order(f"{order.name}, train", order.recipe.train, traits_of(start.net, order.recipe.train))
+    return _trained(order, start, _context(order), Kept(order.cache / "stages"))
 
 
 def _context(order: Order) -> Context:
@@ -222,23 +229,40 @@ def _context(order: Order) -> Context:
     return Context(order.cache / "work", order.cache / "shared", faces, aside, order.device, order.seed, order.progress)
 
 
-def _weights(order: Order, context: Context, kept: Kept) -> tuple[Model, str]:
-    """(model, sha256 of the file that its weights are from, or of the trained model itself)."""
+def _start(order: Order) -> Model:
+    """The weights that were brought in or come with the recipe; the freshly built backbone where they have to be trained."""
     path = order.weights or order.recipe.weights
-    if path is None:
-        model = _trained(order, context, kept)
-        return model, model.fingerprint()
-    model = load_model(path, order.contract)
-    return model, hashlib.sha256(path.read_bytes()).hexdigest()
+    return _fresh(order) if path is None else load_model(path, order.contract)
 
 
-def _trained(order: Order, context: Context, kept: Kept) -> Model:
+def _fresh(order: Order) -> Model:
     backbone = order.recipe.backbone
     if backbone is None or not order.recipe.train:
         raise RecipeError(f"{order.recipe.name}: this recipe trains nothing; give --weights, or a recipe with a backbone and stages")
     with torch.random.fork_rng():
         torch.manual_seed(order.seed)
-        model = Model(backbone.build().eval(), backbone.input)
+        return Model(backbone.build().eval(), backbone.input)
+
+
+def _check_orders(order: Order, start: Model) -> None:
+    """Error: RecipeError where a stage cannot come where the recipe has it."""
+    train = () if order.weights or order.recipe.weights else order.recipe.train
+    traits = traits_of(start.net, [*train, *(stage for variant in order.chosen for stage in variant.stages)])
+    traits = check_order(f"{order.name}, train", train, traits)
+    for variant in order.chosen:
+        check_order(f"{order.name}, {variant.name}", variant.stages, traits)
+
+
+def _weights(order: Order, start: Model, context: Context, kept: Kept) -> tuple[Model, str]:
+    """(model, sha256 of the file that its weights are from, or of the trained model itself)."""
+    path = order.weights or order.recipe.weights
+    if path is None:
+        model = _trained(order, start, context, kept)
+        return model, model.fingerprint()
+    return start, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _trained(order: Order, model: Model, context: Context, kept: Kept) -> Model:
     for stage in order.recipe.train:
         model = kept.apply(with_steps(stage, order.steps), model, context)
     return model

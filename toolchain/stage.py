@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -54,15 +56,46 @@ class Context:
         return self.faces
 
 
+class Trait(Enum):
+    """What a model may have that decides which stages still make sense. Its value completes "the model has …"."""
+
+    BATCH_NORM = "batch norm behind its layers"
+    """A conv or linear layer feeds a batch norm that FoldBatchNorm would fold."""
+    PRUNED = "pruned weights"
+    """Weights that are exactly 0 and have to stay so."""
+    ENCODED = "encoded weights"
+    """What is stored of some weights is settled: to change them is to lose it."""
+    RANGES = "recorded activation ranges"
+    """Of this very net: whatever comes next would make them wrong."""
+
+
+TRAINS_FREELY: Mapping[Trait, str] = {
+    Trait.PRUNED: "it trains every weight, so the pruned ones would come back; train first",
+    Trait.ENCODED: "it trains every weight, so no encoding would hold; train first",
+}
+"""What a stage refuses that trains all weights as floats."""
+
+
 @dataclass(frozen=True)
 class Stage(ABC):
     """A frozen set of settings, checked in `__post_init__`, and `apply`, which makes a new model.
 
-    The mathematics of a stage is a pure function in the same file that knows neither Model nor Context.
+    The mathematics of a stage is a pure function in the same file that knows neither Model nor Context. What a stage asks of the
+    model and does to it is declared by traits, so that a recipe whose order makes no sense is refused before anything is
+    trained (toolchain/stage_order.py).
     """
 
     trains: ClassVar[bool] = False
     """True for a stage that needs images and minutes; the build keeps its result by content."""
+    needs: ClassVar[Mapping[Trait, str]] = {}
+    """Traits that the model must have, each with the reason or what to do."""
+    refuses: ClassVar[Mapping[Trait, str]] = {}
+    """Traits that the model must not have, each with the reason or what to do. RANGES are refused by every stage but one that
+    records them."""
+    gives: ClassVar[frozenset[Trait]] = frozenset()
+    """Traits that the model has afterwards."""
+    takes: ClassVar[frozenset[Trait]] = frozenset()
+    """Traits that the model no longer has afterwards."""
 
     @property
     def needs_faces(self) -> bool:

@@ -12,7 +12,7 @@ share of the steps, so that the net follows from the float weights to the binary
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -29,7 +29,7 @@ from toolchain.compress.refit import refit_last
 from toolchain.encodings import Binary, Encoding
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
-from toolchain.stage import Context, Stage
+from toolchain.stage import Context, Stage, Trait
 from toolchain.train import Phase, TrainSettings
 
 _REACH = 3.0
@@ -107,6 +107,14 @@ class Binarize(Stage):
     of them, and still does afterwards: FoldBatchNorm comes after this stage. Needs faces to fine-tune on."""
 
     trains: ClassVar[bool] = True
+    needs: ClassVar[Mapping[Trait, str]] = {
+        Trait.BATCH_NORM: "put Binarize() before FoldBatchNorm(), or InsertBatchNorm() before it where the net came without"
+    }
+    refuses: ClassVar[Mapping[Trait, str]] = {
+        Trait.PRUNED: "a sign is never 0, so the pruned weights would come back",
+        Trait.ENCODED: "training would change the encoded weights; put Binarize() before what encodes",
+    }
+    gives: ClassVar[frozenset[Trait]] = frozenset({Trait.ENCODED})
 
     settings: TrainSettings = TrainSettings((Phase(3000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0.0)
     """How to fine-tune, by self-distillation."""

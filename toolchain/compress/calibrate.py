@@ -27,7 +27,7 @@ from toolchain.convert.quantizer import activations
 from toolchain.convert.route import Onnx2Tf
 from toolchain.errors import DataError, RecipeError
 from toolchain.model import Model
-from toolchain.stage import Context, Stage
+from toolchain.stage import Context, Stage, Trait
 
 Array = npt.NDArray[Any]
 Track = Callable[[Array], Iterator[Array]]
@@ -132,6 +132,7 @@ class Calibrate(Stage):
     """Records `Model.ranges` over training faces."""
 
     trains: ClassVar[bool] = True
+    gives: ClassVar[frozenset[Trait]] = frozenset({Trait.RANGES})
 
     faces: int = 200
     """How many faces, drawn at random from the training faces."""

@@ -18,7 +18,7 @@ with PReLU (1 - mean cosine 0.0058 against 0.0047).
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ from torch import Tensor, fx, nn
 from toolchain.compress.fold_batch_norm import graph_of
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input
-from toolchain.stage import Context, Stage
+from toolchain.stage import Context, Stage, Trait
 
 _LARGEST_SCALE = 64.0  # a channel that hardly ever fires must not take all of a weight's precision
 _BATCH = 32
@@ -167,6 +167,10 @@ class Equalize(Stage):
     """Rescales channels so that int8 activations lose less; the float net computes the same, up to rounding."""
 
     trains: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[Trait, str]] = {
+        Trait.BATCH_NORM: "maps before a batch norm have no scale of their own; put FoldBatchNorm() before Equalize()",
+        Trait.ENCODED: "rescaling changes every weight; put Equalize() before what encodes",
+    }
 
     faces: int = 256
     """How many training faces the ranges are measured on."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import operator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from toolchain.compress.clustering import SMALLEST_SCALE
 from toolchain.encodings import Binary
 from toolchain.errors import ToolchainError
 from toolchain.model import Model
-from toolchain.stage import Context, Stage
+from toolchain.stage import Context, Stage, Trait
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _LINEAR = (nn.Conv2d, nn.Linear)
@@ -154,6 +155,8 @@ def set_module(net: nn.Module, name: str, module: nn.Module) -> None:
 class FoldBatchNorm(Stage):
     """Folds every batch norm that directly follows a conv or linear layer; others stay, and stay float. Binary encodings are
     kept, with scales that fp16 holds; a weight of another encoding loses it."""
+
+    takes: ClassVar[frozenset[Trait]] = frozenset({Trait.BATCH_NORM})
 
     def apply(self, model: Model, context: Context) -> Model:
         with torch.no_grad():

@@ -8,9 +8,9 @@ other weights do to the mean and the spread of a map.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from toolchain.compress.fold_batch_norm import calls, graph_of, norms_behind, se
 from toolchain.compress.layers import weighted_layers
 from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.model import Model, to_input
-from toolchain.stage import Context, Stage
+from toolchain.stage import Context, Stage, Trait
 
 _BATCH = 32
 
@@ -87,6 +87,9 @@ class InsertBatchNorm(Stage):
 
     For Binarize, on a net that was exported without. Needs a few faces to measure, and trains nothing.
     """
+
+    refuses: ClassVar[Mapping[Trait, str]] = {Trait.ENCODED: "put InsertBatchNorm() before what encodes"}
+    gives: ClassVar[frozenset[Trait]] = frozenset({Trait.BATCH_NORM})
 
     faces: int = 256
     """How many of the training faces are measured, evenly spread over them."""

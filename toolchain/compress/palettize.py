@@ -9,6 +9,7 @@ straight through (Bengio, Léonard, Courville, 2013) and are assigned anew at ev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,7 +24,7 @@ from toolchain.compress.layers import WeightedLayer, parametrization, refuse_bat
 from toolchain.encodings import Encoding, Palette
 from toolchain.errors import RecipeError
 from toolchain.model import Model
-from toolchain.stage import Context, Stage
+from toolchain.stage import Context, Stage, Trait
 from toolchain.train import TrainSettings
 
 
@@ -87,6 +88,8 @@ class Palettize(Stage):
     holds. Batch norm must be folded before. Without `settings` nothing is trained and no face is needed."""
 
     trains: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[Trait, str]] = {Trait.BATCH_NORM: "put FoldBatchNorm() before Palettize()"}
+    gives: ClassVar[frozenset[Trait]] = frozenset({Trait.ENCODED})
 
     settings: TrainSettings | None = None
     """How to fine-tune, by self-distillation; None: clusters alone."""

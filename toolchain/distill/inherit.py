@@ -12,7 +12,7 @@ Layer by layer, each narrow block is fitted to reproduce what the wide block put
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,7 +26,7 @@ from toolchain.backbones.mobilefacenet import Bottleneck, MobileFaceNetModule
 from toolchain.distill.teachers import Teacher, targets
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input, trainable_copy
-from toolchain.stage import Context, Stage
+from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,6 +195,7 @@ class Inherit(Stage):
     embeddings of `teachers`."""
 
     trains: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[Trait, str]] = TRAINS_FREELY
 
     wide: Teacher
     teachers: tuple[Teacher, ...]

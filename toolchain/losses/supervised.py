@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,11 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from toolchain.data.faces import Faces
 from toolchain.errors import DataError
-from toolchain.losses.base import Loss
+from toolchain.losses.base import Criterion, Loss
 from toolchain.model import Model, trainable_copy
-from toolchain.stage import Context, Stage
-from toolchain.train import Batch, TrainSettings, fit
+from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
+from toolchain.train import Batch, Order, TrainSettings, fit
 
 
 class _OnLabels(nn.Module):
@@ -39,28 +41,54 @@ def grouped_order(labels: npt.NDArray[np.int64], images: int, random: np.random.
     return rows[np.argsort(random.permutation(run[-1] + 1)[run], kind="stable")]
 
 
+def labelled(faces: Faces, needed_by: str) -> Faces:
+    """`faces` without those of no identity (`unlabelled/…`). Error: DataError where fewer than two identities are left."""
+    found = faces.subset(np.flatnonzero([identity.rsplit("/", 1)[-1] != "unlabelled" for identity in faces.identities]))
+    classes = len(set(found.identities))
+    if classes < 2:
+        raise DataError(f"{needed_by}: expected faces of two identities or more, got {classes}; put each person in a folder of their own")
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class SupervisedTask:
+    """What training by a loss on identities needs: the labelled `faces`, the freshly built `criterion` for them, and the `order` of an
+    epoch (None: at random)."""
+
+    faces: Faces
+    criterion: Criterion
+    order: Order | None
+
+
+def supervised(stage: str, loss: Loss, model: Model, context: Context) -> SupervisedTask:
+    """The task of training `model` by `loss` on the context's faces; those without an identity (`unlabelled/…`) are left out. Error:
+    DataError, in the name of `stage`, where there are no faces or fewer than two identities."""
+    faces = context.training_faces(stage)
+    labelled = faces.subset(np.flatnonzero([identity.rsplit("/", 1)[-1] != "unlabelled" for identity in faces.identities]))
+    classes = len(set(labelled.identities))
+    if classes < 2:
+        raise DataError(f"{stage}: expected faces of two identities or more, got {classes}; put each person in a folder of their own")
+    probe = torch.zeros(1, 3, model.input.height, model.input.width, dtype=torch.uint8)
+    with torch.random.fork_rng():
+        torch.manual_seed(context.seed)
+        criterion = loss.build(model.embed(probe).shape[1], classes)
+    labels, images = labelled.labels, loss.images_per_identity
+    return SupervisedTask(labelled, criterion, None if images == 1 else lambda random: grouped_order(labels, images, random))
+
+
 @dataclass(frozen=True)
 class Train(Stage):
     """Trains the net and the loss's class centres; the centres are dropped afterwards. Faces without an identity
     (`unlabelled/…`) are left out."""
 
     trains: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[Trait, str]] = TRAINS_FREELY
 
     loss: Loss
     settings: TrainSettings
 
     def apply(self, model: Model, context: Context) -> Model:
-        faces = context.training_faces("Train")
-        labelled = faces.subset(np.flatnonzero([identity.rsplit("/", 1)[-1] != "unlabelled" for identity in faces.identities]))
-        classes = len(set(labelled.identities))
-        if classes < 2:
-            raise DataError(f"Train: expected faces of two identities or more, got {classes}; put each person in a folder of their own")
+        task = supervised("Train", self.loss, model, context)
         net = trainable_copy(model)
-        probe = torch.zeros(1, 3, model.input.height, model.input.width, dtype=torch.uint8)
-        with torch.random.fork_rng():
-            torch.manual_seed(context.seed)
-            criterion = self.loss.build(model.embed(probe).shape[1], classes)
-        labels, images = labelled.labels, self.loss.images_per_identity
-        arranged = None if images == 1 else lambda random: grouped_order(labels, images, random)
-        fit(net, _OnLabels(criterion), labelled, model.input, self.settings, context, "train", order=arranged)
+        fit(net, _OnLabels(task.criterion), task.faces, model.input, self.settings, context, "train", order=task.order)
         return model.with_net(net)
