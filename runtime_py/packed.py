@@ -94,6 +94,17 @@ def unpack(data: bytes | memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> bytes
     return rebuilt
 
 
+def geometric_values(first: float, ratio: float, entries: int) -> npt.NDArray[np.float32]:
+    """float32 `[entries]`, ascending: first, first * ratio, first * ratio^2 … with both signs, and 0 between them where `entries` is
+    odd. Each is the one before times `ratio` in float64, rounded to float32 at the end: multiplications that every language does
+    alike, bit for bit."""
+    steps = np.full(entries // 2, ratio)
+    steps[:1] = first
+    with np.errstate(over="ignore"):
+        above = np.multiply.accumulate(steps).astype(np.float32)
+    return np.concatenate((-above[::-1], np.zeros(entries % 2, np.float32), above))
+
+
 def read_header(view: memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> Header:
     """The header of a packed file, after every check that needs no decoding."""
     if len(view) < HEADER.size:

@@ -132,16 +132,17 @@ def read_result(path: Path, before: Model) -> Model:
 
 def _arrays(encoding: Encoding) -> Mapping[str, np.ndarray]:
     assert is_dataclass(encoding)
-    return {item.name: getattr(encoding, item.name) for item in fields(encoding)}
+    return {item.name: np.asarray(getattr(encoding, item.name)) for item in fields(encoding)}
 
 
 def _encoding(kind: str, name: str, arrays: Mapping[str, np.ndarray]) -> Encoding:
     """The encoding of class `kind`, one of those in toolchain.encodings."""
     made = getattr(toolchain.encodings, kind, None)
-    if not (isinstance(made, type) and issubclass(made, Encoding) and made is not Encoding):
+    if not (isinstance(made, type) and issubclass(made, Encoding) and is_dataclass(made)):
         raise ValueError(f"unknown encoding {kind}")
     prefix = f"encoding.{name}."
-    return made(**{key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)})
+    values = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+    return made(**{field: array if array.ndim else array.item() for field, array in values.items()})
 
 
 @dataclass(frozen=True)

@@ -64,13 +64,17 @@ class Variant(ABC):
     Subclasses set `name`, `packed` and defaults of `stages`, `gate` and `face_gate`; each is a file in `toolchain/convert/`.
     """
 
-    name: ClassVar[str]
     packed: ClassVar[bool] = False
     """True: stored in the packed form (docs/bundle-format.md) and rebuilt in memory at load."""
 
     stages: tuple[Stage, ...] = ()
     gate: Gate = field(default_factory=Gate)
     face_gate: FaceGate = field(default_factory=FaceGate)
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the variant is called, in a bundle and by --variants."""
 
     @abstractmethod
     def convert(self, model: Model, converter: Converter, context: Context) -> bytes:

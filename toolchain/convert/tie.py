@@ -2,9 +2,9 @@
 
 On the way from torch to TFLite layouts change and tensors lose their names, so nothing but the values says which buffer
 holds which tensor. Every encoded tensor must be found with exactly the values that its encoding states: what is stored
-must be what runs. `weight_only` then stores it as int8 codes with a scale per output channel and a DEQUANTIZE before
-its use (XNNPACK folds that away when the model is loaded: fp32 speed, fp32 arithmetic), and `tie` says where in the file
-the codes lie, so that `toolchain.pack.packed` can cut them out.
+must be what runs. `weight_only` then stores what lies on the int8 grid as int8 codes with a scale per output channel and a
+DEQUANTIZE before its use (XNNPACK folds that away when the model is loaded: fp32 speed, fp32 arithmetic), and leaves free
+floats of a codebook as float32. `tie` says where in the file either lies, so that `toolchain.pack.packed` can cut it out.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from toolchain.convert import flatbuffer
-from toolchain.encodings import Encoding
+from toolchain.encodings import CodebookEncoding, GridEncoding
 from toolchain.errors import ConversionError
 from toolchain.model import Model
-from toolchain.pack.packed import TiedTensor
+from toolchain.pack.packed import TiedCodebook, TiedTensor
 
 Array = npt.NDArray[Any]
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -44,7 +44,8 @@ class Place:
 
 
 def weight_only(model: Model, tflite: bytes) -> bytes:
-    """The float .tflite of `model` with every encoded tensor stored as its `grid()`: int8 codes and channel scales.
+    """The float .tflite of `model` with every tensor that lies on a grid stored as its `grid()`: int8 codes and channel scales. Those
+    with a codebook of floats stay float32.
 
     The graph computes the same floats as before, bit for bit, since DEQUANTIZE multiplies code by scale as `decode` does.
     Error: ConversionError where an encoded tensor is not in `tflite` with exactly its values.
@@ -55,6 +56,8 @@ def weight_only(model: Model, tflite: bytes) -> bytes:
     dequantizers = []
     for name, encoding in model.encodings.items():
         place = _place(graph_model, name, encoding.decode().numpy())
+        if not isinstance(encoding, GridEncoding):
+            continue
         weight = graph.tensors[place.tensor]
         if weight.type == schema.TensorType.INT8:
             continue  # two tensors of the same values that the converter merged: already stored
@@ -139,26 +142,36 @@ def _dequantized(graph_model: flatbuffer.Model) -> Iterator[tuple[str, int]]:
             yield kind, source[index]
 
 
-def tie(model: Model, tflite: bytes) -> dict[str, TiedTensor]:
-    """Where each encoded tensor's codes lie in a weight-only .tflite, by the tensor's torch name. Of tensors that share one
-    buffer (equal weights that the converter merged) the first is named.
+def tie(model: Model, tflite: bytes) -> dict[str, TiedTensor | TiedCodebook]:
+    """Where each encoded tensor's codes, or values of a codebook, lie in a weight-only .tflite, by the tensor's torch name. Of
+    tensors that share one buffer (equal weights that the converter merged) the first is named.
 
     Error: ConversionError where one is not found with exactly its values.
     """
     graph_model = flatbuffer.read(tflite)
     root = schema.Model.GetRootAs(tflite, 0)
-    tied: dict[str, TiedTensor] = {}
+    tied: dict[str, TiedTensor | TiedCodebook] = {}
     taken: set[int] = set()
     for name, encoding in model.encodings.items():
-        tensor = graph_model.subgraphs[0].tensors[_code_place(graph_model, name, encoding).tensor]
-        if tensor.buffer not in taken:
-            taken.add(tensor.buffer)
-            table = root.Buffers(tensor.buffer)._tab
-            tied[name] = TiedTensor(table.Vector(table.Offset(_DATA_FIELD)), flatbuffer.constant(graph_model, tensor).reshape(-1))
+        if isinstance(encoding, GridEncoding):
+            place = _code_place(graph_model, name, encoding)
+        else:
+            place = _place(graph_model, name, encoding.decode().numpy())
+        tensor = graph_model.subgraphs[0].tensors[place.tensor]
+        if tensor.buffer in taken:
+            continue
+        taken.add(tensor.buffer)
+        table = root.Buffers(tensor.buffer)._tab
+        offset = table.Vector(table.Offset(_DATA_FIELD))
+        if isinstance(encoding, CodebookEncoding):
+            values, indices = encoding.codebook()
+            tied[name] = TiedCodebook(offset, values, place.arrange(indices).reshape(-1))
+        else:
+            tied[name] = TiedTensor(offset, flatbuffer.constant(graph_model, tensor).reshape(-1))
     return tied
 
 
-def _code_place(graph_model: flatbuffer.Model, name: str, encoding: Encoding) -> Place:
+def _code_place(graph_model: flatbuffer.Model, name: str, encoding: GridEncoding) -> Place:
     codes, scale = encoding.grid()
     weight = encoding.decode().numpy()
     for kind, index in _dequantized(graph_model):

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from toolchain.encodings.base import Encoding
+from toolchain.encodings.base import GridEncoding
 from toolchain.errors import ToolchainError
 
 
 @dataclass(frozen=True, eq=False)
-class Binary(Encoding):
+class Binary(GridEncoding):
     """`positive` bool in the weight's shape (True: +1, False: -1), `scale` float32 `[shape[0]]`, not negative."""
 
     positive: npt.NDArray[np.bool_]
@@ -33,10 +31,6 @@ class Binary(Encoding):
 
     def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
         return np.where(self.positive, np.int8(1), np.int8(-1)), self.scale
-
-    def decode(self) -> Tensor:
-        codes, scale = self.grid()
-        return torch.from_numpy(codes.astype(np.float32) * scale.reshape(-1, *[1] * (codes.ndim - 1)))
 
     def __repr__(self) -> str:
         import hashlib

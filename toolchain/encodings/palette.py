@@ -10,15 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from toolchain.encodings.base import Encoding
+from toolchain.encodings.base import GridEncoding
 from toolchain.errors import ToolchainError
 
 
 @dataclass(frozen=True, eq=False)
-class Palette(Encoding):
+class Palette(GridEncoding):
     """`levels` int8 `[K]` ascending, `indices` uint8 in the weight's shape, `scale` float32 `[shape[0]]`:
     weight = levels[indices] * scale along axis 0."""
 
@@ -38,10 +36,6 @@ class Palette(Encoding):
 
     def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
         return self.levels[self.indices], self.scale
-
-    def decode(self) -> Tensor:
-        codes, scale = self.grid()
-        return torch.from_numpy(codes.astype(np.float32) * scale.reshape(-1, *[1] * (codes.ndim - 1)))
 
     def __repr__(self) -> str:
         import hashlib

@@ -54,8 +54,26 @@ class TiedTensor:
     offset: int
     codes: npt.NDArray[np.int8]
 
+    def content(self) -> bytes:
+        """What the file holds there."""
+        return self.codes.tobytes()
 
-def pack(tflite: bytes, tied: Mapping[str, TiedTensor]) -> bytes:
+
+@dataclass(frozen=True, eq=False)
+class TiedCodebook:
+    """Where a float tensor of few values lies in a .tflite: `values[indices]`, in TFLite's order, starts at byte `offset`. `values`
+    float32 `[K]`, K from 1 to 4096; `indices` uint16."""
+
+    offset: int
+    values: npt.NDArray[np.float32]
+    indices: npt.NDArray[np.uint16]
+
+    def content(self) -> bytes:
+        """What the file holds there."""
+        return self.values[self.indices].tobytes()
+
+
+def pack(tflite: bytes, tied: Mapping[str, TiedTensor | TiedCodebook]) -> bytes:
     """The packed form of `tflite`; `runtime_py.packed.unpack` gives the same bytes back, which is checked here.
 
     `tied` names every tensor that was encoded: its codes must be where it says, so that what is stored is what was
@@ -64,10 +82,10 @@ def pack(tflite: bytes, tied: Mapping[str, TiedTensor]) -> bytes:
     if len(tflite) > packed.MAX_TFLITE_BYTES:
         raise ConversionError(f"expected a .tflite of at most {packed.MAX_TFLITE_BYTES} bytes to pack, got {len(tflite)}")
     for name, tensor in tied.items():
-        codes = tensor.codes.tobytes()
-        if tflite[tensor.offset : tensor.offset + len(codes)] != codes:
+        content = tensor.content()
+        if tflite[tensor.offset : tensor.offset + len(content)] != content:
             raise ConversionError(
-                f"{name}: expected its {len(codes)} codes at byte {tensor.offset} of the .tflite; tie the file that is packed"
+                f"{name}: expected its {len(content)} bytes at byte {tensor.offset} of the .tflite; tie the file that is packed"
             )
     spans = _spans(tflite, tied)
     planes = [_planes(tflite, span) for span in spans]
@@ -81,9 +99,12 @@ def pack(tflite: bytes, tied: Mapping[str, TiedTensor]) -> bytes:
     return result
 
 
-def _spans(tflite: bytes, tied: Mapping[str, TiedTensor]) -> list[tuple[int, int, int]]:
+def _spans(tflite: bytes, tied: Mapping[str, TiedTensor | TiedCodebook]) -> list[tuple[int, int, int]]:
     """(offset, count, width) of what is cut out: tied tensors, other constants and channel scales, in file order."""
-    found = {tensor.offset: (tensor.offset, tensor.codes.size, 1) for tensor in tied.values()}
+    found = {}
+    for tensor in tied.values():
+        width = 1 if isinstance(tensor, TiedTensor) else 4
+        found[tensor.offset] = (tensor.offset, len(tensor.content()) // width, width)
     model = schema.Model.GetRootAs(tflite, 0)
     for g in range(model.SubgraphsLength()):
         graph = model.Subgraphs(g)
