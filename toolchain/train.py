@@ -95,10 +95,10 @@ class TrainSettings:
         raise IndexError(step)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batch:
     """`images` float `[B, 3, H, W]` in the model's input range, augmented; `index` int64 `[B]` rows of the faces;
-    `labels` int64 `[B]` identities."""
+    `labels` int64 `[B]` identities. Not frozen: Fabric converts a batch to the precision of training field by field."""
 
     images: Tensor
     index: Tensor

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -84,10 +85,12 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     assert weights(again) == trained(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
-def test_it_learns_and_logs_json_lines(tmp_path: Path, optimizer: str) -> None:
+@pytest.mark.parametrize(("optimizer", "precision"), [("muon", "32-true"), ("adamw", "32-true"), ("adamw", "bf16-mixed")])
+def test_it_learns_and_logs_json_lines(
+    tmp_path: Path, optimizer: Literal["muon", "adamw"], precision: Literal["32-true", "bf16-mixed"]
+) -> None:
     student, faces = net(), blobs()
-    settings = TrainSettings(phases=(Phase(60, 32, 3e-3),), batch=8, optimizer=optimizer, validate_every=20)  # type: ignore[arg-type]
+    settings = TrainSettings((Phase(60, 32, 3e-3),), batch=8, optimizer=optimizer, precision=precision, validate_every=20)
     images = torch.from_numpy(faces.images).permute(0, 3, 1, 2).float() / 127.5 - 1
     images = functional.interpolate(images, size=(32, 32), mode="area")
 
