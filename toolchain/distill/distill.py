@@ -1,76 +1,43 @@
-"""Distill: trains a student on the embeddings of one or several teachers; no labels are needed."""
+"""Distill: trains a student to be consistent with one or several teachers; only probability consistency needs labels."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
-from toolchain.distill.feature_consistency import feature_consistency
-from toolchain.distill.teachers import Targets, Teacher, concatenate, embed_both_flips, targets
+from toolchain.distill.base import Consistency, ConsistencyLoss
+from toolchain.distill.feature_consistency import FeatureConsistency
+from toolchain.distill.objectives import CachedTeachers, Comparison, LiveTeachers
+from toolchain.distill.teachers import AnyTeacher, targets
 from toolchain.errors import RecipeError
+from toolchain.losses.supervised import labelled
 from toolchain.model import Model, trainable_copy
-from toolchain.stage import Context, Stage
-from toolchain.train import Batch, TrainSettings, fit, hash_of
-
-
-class CachedTeachers(nn.Module):
-    """Feature consistency with the kept embeddings of each face, whatever its augmentation."""
-
-    def __init__(self, wanted: Targets) -> None:
-        super().__init__()
-        self.wanted: Tensor
-        self.register_buffer("wanted", wanted.embeddings, persistent=False)
-
-    def forward(self, net: nn.Module, batch: Batch) -> Tensor:
-        return feature_consistency(net(batch.images), self.wanted[batch.index])
-
-
-class LiveTeachers(nn.Module):
-    """Feature consistency with the teachers' embeddings of the very batch, augmented and mixed up as it is: every step is a
-    new pair of image and embedding. The teachers cost more than the student; meant for a GPU."""
-
-    def __init__(self, teachers: tuple[Teacher, ...], directions: Tensor, contract: InputContract, mixup: float) -> None:
-        super().__init__()
-        self.contracts = [teacher.input for teacher in teachers]
-        # In a list, so that they are neither trained nor kept in checkpoints.
-        self._nets = [teacher.net() for teacher in teachers]
-        self.directions: Tensor
-        self.register_buffer("directions", directions, persistent=False)
-        self.contract, self.mixup = contract, mixup
-
-    def forward(self, net: nn.Module, batch: Batch) -> Tensor:
-        images = batch.images
-        if self.mixup > 0:
-            share = torch.rand(len(images), 1, 1, 1, device=images.device) * self.mixup
-            images = images * (1 - share) + images.roll(1, 0) * share
-        pixels = (images - self.contract.offset) / self.contract.scale
-        if self.contract.color == "bgr":
-            pixels = pixels.flip(1)
-        self._nets = [teacher.to(images.device) for teacher in self._nets]
-        seen = []
-        for teacher, contract in zip(self._nets, self.contracts, strict=True):
-            sized = functional.interpolate(pixels, size=(contract.height, contract.width), mode="bilinear", align_corners=False)
-            seen.append(embed_both_flips(teacher, contract, sized))
-        return feature_consistency(net(images), concatenate(seen) @ self.directions)
+from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
+from toolchain.train import TrainSettings, fit, hash_of
 
 
 @dataclass(frozen=True)
 class Distill(Stage):
-    """Feature consistency from `teachers`. The student's embedding size sets the PCA."""
+    """Trains the student to be consistent with `teachers`, in the way that `by` says.
+
+    Where the sizes of the embeddings differ, the teachers' are reduced to the student's by PCA, or, with `projection`, a linear map
+    from the student's to theirs is trained along and dropped. To keep such a map as the embedding, give the student the teachers'
+    size: its last layer is linear.
+    """
 
     trains: ClassVar[bool] = True
+    refuses: ClassVar[Mapping[Trait, str]] = TRAINS_FREELY
 
-    teachers: tuple[Teacher, ...]
+    teachers: tuple[AnyTeacher, ...]
     settings: TrainSettings
     views: int = 0
     """Fixed augmented views of every face that the teachers see beside the face itself (cached teachers only)."""
@@ -78,22 +45,54 @@ class Distill(Stage):
     """The teachers embed every batch anew, instead of every face once."""
     mixup: float = 0.0
     """With live teachers: the largest share of another face mixed into each."""
+    by: Consistency = field(default_factory=FeatureConsistency)
+    projection: bool = False
+    cut: float = 0.0
+    """With live teachers: the largest side, as a share of the image's, of a rectangle of another face put into each."""
+    maps: float = 0.0
+    """With live teachers: weight of the first one's maps, matched at each resolution through regressors that are dropped."""
 
     def __post_init__(self) -> None:
         if not self.teachers:
             raise RecipeError("Distill: expected at least one teacher")
-        if self.live and self.views or self.mixup and not self.live:
-            raise RecipeError("Distill: views need cached teachers and mixup needs live ones")
+        if self.live and self.views or (self.mixup or self.cut or self.maps) and not self.live:
+            raise RecipeError("Distill: views need cached teachers; mixup, cut and maps need live ones")
+        if self.by.needs_classes and (len(self.teachers) > 1 or self.mixup or self.cut):
+            raise RecipeError(f"Distill: {type(self.by).__name__} needs one teacher and faces of one identity each, so no mixup and no cut")
 
     def apply(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Distill")
-        net = trainable_copy(model)
+        if self.by.needs_classes:
+            faces = labelled(faces, "Distill")
+        net, size = trainable_copy(model), _embedding_size(model)
         seen = augmented_views(faces, self.views, self.settings.augment, context) if self.views else faces
-        wanted = targets(self.teachers, seen, _embedding_size(model), context)
-        objective = LiveTeachers(self.teachers, wanted.directions, model.input, self.mixup) if self.live else CachedTeachers(wanted)
-        validate = None if context.aside is None else _validation(self.teachers, context.aside, model, wanted.directions, context)
+        loss = self._loss(size, faces, context)
+        reduced = None if self.projection or loss.any_sizes else size
+        wanted = targets(self.teachers, seen, reduced, context)
+        comparison = Comparison(loss, self._projection(size, wanted.directions.shape[1], context))
+        objective: nn.Module = CachedTeachers(comparison, wanted)
+        if self.live:
+            ready = [teacher.ready(context) for teacher in self.teachers]
+            objective = LiveTeachers(comparison, net, ready, wanted.directions, model.input, self.mixup, self.cut, self.maps)
+        comparable = context.aside is not None and reduced is not None
+        validate = _validation(self.teachers, context.aside, model, wanted.directions, context) if comparable else None  # type: ignore[arg-type]
         fit(net, objective, seen, model.input, self.settings, context, "distill", validate)
         return model.with_net(net)
+
+    def _loss(self, size: int, faces: Faces, context: Context) -> ConsistencyLoss:
+        classifier, classes = None, 0
+        if self.by.needs_classes:
+            classifier, classes = self.teachers[0].ready(context).classifier, len(set(faces.identities))
+        with torch.random.fork_rng():
+            torch.manual_seed(context.seed)
+            return self.by.build(size, classes, classifier)
+
+    def _projection(self, size: int, wanted: int, context: Context) -> nn.Module:
+        if not self.projection:
+            return nn.Identity()
+        with torch.random.fork_rng():
+            torch.manual_seed(context.seed)
+            return nn.Linear(size, wanted, bias=False)
 
 
 def _embedding_size(model: Model) -> int:
@@ -111,7 +110,7 @@ class _Validation:
         return {"aside_cosine": float((embeddings * self.wanted).sum(1).mean())}
 
 
-def _validation(teachers: tuple[Teacher, ...], aside: Faces, model: Model, directions: Tensor, context: Context) -> _Validation:
+def _validation(teachers: tuple[AnyTeacher, ...], aside: Faces, model: Model, directions: Tensor, context: Context) -> _Validation:
     wanted = targets(teachers, aside, directions.shape[1], context, directions).embeddings
     return _Validation(torch.from_numpy(np.ascontiguousarray(aside.images)).permute(0, 3, 1, 2), wanted, model)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +19,34 @@ from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
+from toolchain.losses.base import Classifier
 from toolchain.model import to_input
 from toolchain.stage import Context
 
 
+@dataclass(frozen=True, eq=False)
+class ReadyTeacher:
+    """A teacher that can be asked. `name` is for people, `key` changes with its weights; `net()` gives the module, `[N, 3, H, W]` in the
+    range of `input` to `[N, D]`, frozen. `classifier`: of its embeddings, where it was trained on identities."""
+
+    name: str
+    key: str
+    input: InputContract
+    net: Callable[[], nn.Module]
+    classifier: Classifier | None = None
+
+
 @dataclass(frozen=True)
-class Teacher:
+class AnyTeacher(ABC):
+    """Frozen settings of a teacher."""
+
+    @abstractmethod
+    def ready(self, context: Context) -> ReadyTeacher:
+        """The teacher; whatever it needs for that is done here. Errors: DataError."""
+
+
+@dataclass(frozen=True)
+class Teacher(AnyTeacher):
     """An ONNX face embedder and the input that it takes."""
 
     path: Path
@@ -37,6 +61,10 @@ class Teacher:
         except OSError as error:
             hint = "set POCKETFACE_DATA to the folder that holds it"
             raise DataError(f"{self.path}: expected a teacher's ONNX file ({error.strerror}); {hint}") from None
+
+    def ready(self, context: Context) -> ReadyTeacher:
+        """The teacher. Error: DataError where its file is missing."""
+        return ReadyTeacher(self.path.name, hashlib.sha256(self.read()).hexdigest(), self.input, self.net)
 
     def net(self) -> nn.Module:
         """The teacher as a torch module, `[N, 3, H, W]` in its contract's range to `[N, D]`, with frozen weights."""
@@ -61,10 +89,10 @@ def concatenate(parts: list[Tensor]) -> Tensor:
     return torch.cat(parts, 1) / len(parts) ** 0.5
 
 
-def principal_directions(embeddings: Tensor, dim: int) -> Tensor:
+def principal_directions(embeddings: Tensor, dim: int | None) -> Tensor:
     """`[N, D]` to `[D, dim]`: the `dim` directions that keep most of the energy (PCA without centring, since what must
-    survive is the cosine, an inner product about the origin). Where `dim` >= D: the identity."""
-    if dim >= embeddings.shape[1]:
+    survive is the cosine, an inner product about the origin). Where `dim` >= D, or None: the identity."""
+    if dim is None or dim >= embeddings.shape[1]:
         return torch.eye(embeddings.shape[1])
     values, vectors = torch.linalg.eigh(embeddings.double().T @ embeddings.double())
     directions = vectors[:, -dim:].flip(1)
@@ -73,23 +101,31 @@ def principal_directions(embeddings: Tensor, dim: int) -> Tensor:
     return directions.float()
 
 
-def kept_embeddings(teacher: Teacher, faces: Faces, context: Context, batch: int = 32) -> npt.NDArray[np.float32]:
+def sized(images: Tensor, contract: InputContract) -> Tensor:
+    """`images` `[N, 3, H, W]` float at the size that `contract` states."""
+    size = (contract.height, contract.width)
+    if images.shape[2:] == size:
+        return images
+    return functional.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
+
+
+def kept_embeddings(teacher: AnyTeacher, faces: Faces, context: Context, batch: int = 32) -> npt.NDArray[np.float32]:
     """The teacher's embeddings of `faces`, `[N, D]` of length 1 over both flips, from the cache where they are.
 
-    They are kept in the shared cache under the sha256 of the teacher's file, its input contract and the faces.
+    They are kept in the shared cache under the teacher's key, its input contract and the faces.
     """
-    data = teacher.read()
-    made_from = f"{hashlib.sha256(data).hexdigest()} {teacher.input} {faces.fingerprint()}"
+    asked = teacher.ready(context)
+    made_from = f"{asked.key} {asked.input} {faces.fingerprint()}"
     kept = context.shared / "teachers" / f"{hashlib.sha256(made_from.encode()).hexdigest()[:24]}.npy"
     if kept.exists():
         stored: npt.NDArray[np.float32] = np.load(kept, allow_pickle=False)
         if stored.shape[:1] == (len(faces),):
             return stored
-    net = teacher.net().to(context.device)
+    net = asked.net().to(context.device)
     rows = []
-    for start in context.progress.track(range(0, len(faces), batch), f"{teacher.path.name} on {len(faces)} faces"):
+    for start in context.progress.track(range(0, len(faces), batch), f"{asked.name} on {len(faces)} faces"):
         pixels = torch.from_numpy(np.ascontiguousarray(faces.images[start : start + batch])).to(context.device)
-        rows.append(embed_both_flips(net, teacher.input, pixels.permute(0, 3, 1, 2).float()).cpu())
+        rows.append(embed_both_flips(net, asked.input, sized(pixels.permute(0, 3, 1, 2).float(), asked.input)).cpu())
     embeddings: npt.NDArray[np.float32] = torch.cat(rows).numpy()
     with files.partial(kept) as temporary, temporary.open("wb") as stream:
         np.save(stream, embeddings)
@@ -105,8 +141,9 @@ class Targets:
     directions: Tensor
 
 
-def targets(teachers: tuple[Teacher, ...], faces: Faces, dim: int, context: Context, directions: Tensor | None = None) -> Targets:
-    """The teachers' embeddings of `faces`, concatenated and reduced to `dim` by PCA on these faces (or by `directions`)."""
+def targets(teachers: tuple[AnyTeacher, ...], faces: Faces, dim: int | None, context: Context, directions: Tensor | None = None) -> Targets:
+    """The teachers' embeddings of `faces`, concatenated and reduced to `dim` (None: not at all) by PCA on these faces (or by
+    `directions`)."""
     joined = concatenate([torch.from_numpy(kept_embeddings(teacher, faces, context)) for teacher in teachers])
     chosen = principal_directions(joined, dim) if directions is None else directions
     return Targets(functional.normalize(joined @ chosen), chosen)

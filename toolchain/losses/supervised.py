@@ -19,7 +19,9 @@ from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
 from toolchain.train import Batch, Order, TrainSettings, fit
 
 
-class _OnLabels(nn.Module):
+class OnLabels(nn.Module):
+    """A criterion of embeddings and identities as an objective of `fit`."""
+
     def __init__(self, criterion: nn.Module) -> None:
         super().__init__()
         self.criterion = criterion
@@ -63,17 +65,13 @@ class SupervisedTask:
 def supervised(stage: str, loss: Loss, model: Model, context: Context) -> SupervisedTask:
     """The task of training `model` by `loss` on the context's faces; those without an identity (`unlabelled/…`) are left out. Error:
     DataError, in the name of `stage`, where there are no faces or fewer than two identities."""
-    faces = context.training_faces(stage)
-    labelled = faces.subset(np.flatnonzero([identity.rsplit("/", 1)[-1] != "unlabelled" for identity in faces.identities]))
-    classes = len(set(labelled.identities))
-    if classes < 2:
-        raise DataError(f"{stage}: expected faces of two identities or more, got {classes}; put each person in a folder of their own")
+    faces = labelled(context.training_faces(stage), stage)
     probe = torch.zeros(1, 3, model.input.height, model.input.width, dtype=torch.uint8)
     with torch.random.fork_rng():
         torch.manual_seed(context.seed)
-        criterion = loss.build(model.embed(probe).shape[1], classes)
-    labels, images = labelled.labels, loss.images_per_identity
-    return SupervisedTask(labelled, criterion, None if images == 1 else lambda random: grouped_order(labels, images, random))
+        criterion = loss.build(model.embed(probe).shape[1], len(set(faces.identities)))
+    labels, images = faces.labels, loss.images_per_identity
+    return SupervisedTask(faces, criterion, None if images == 1 else lambda random: grouped_order(labels, images, random))
 
 
 @dataclass(frozen=True)
@@ -90,5 +88,5 @@ class Train(Stage):
     def apply(self, model: Model, context: Context) -> Model:
         task = supervised("Train", self.loss, model, context)
         net = trainable_copy(model)
-        fit(net, _OnLabels(task.criterion), task.faces, model.input, self.settings, context, "train", order=task.order)
+        fit(net, OnLabels(task.criterion), task.faces, model.input, self.settings, context, "train", order=task.order)
         return model.with_net(net)

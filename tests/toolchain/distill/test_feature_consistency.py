@@ -12,10 +12,12 @@ from runtime_py.bundle import InputContract
 from toolchain.backbones import MobileFaceNet
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
-from toolchain.distill import Distill, Inherit, Teacher, feature_consistency
+from toolchain.distill import Distill, FeatureConsistency, Inherit, ProbabilityConsistency, Teacher, TrainedTeacher, feature_consistency
+from toolchain.distill.feature_consistency import feature_distance
 from toolchain.distill.inherit import eliminate
 from toolchain.distill.teachers import concatenate, embed_both_flips, kept_embeddings, principal_directions, targets
 from toolchain.errors import DataError, RecipeError
+from toolchain.losses import ArcFace, Train
 from toolchain.model import Model
 from toolchain.progress import Progress
 from toolchain.stage import Context
@@ -67,6 +69,16 @@ def test_loss_is_one_minus_the_cosine_whatever_the_lengths() -> None:
     assert float(feature_consistency(student, teacher)) == pytest.approx((1 - 0.5**0.5) / 2, abs=1e-6)
 
 
+def test_the_distance_is_euclids_and_bears_equal_embeddings() -> None:
+    student = torch.tensor([[3.0, 4.0], [1.0, 1.0]], requires_grad=True)
+    loss = feature_distance(student, torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+    assert float(loss.detach()) == pytest.approx(2.5)
+    loss.backward()
+    assert student.grad is not None and student.grad.tolist() == [[pytest.approx(0.3), pytest.approx(0.4)], [0, 0]]
+    with pytest.raises(RecipeError, match="cosine or l2"):
+        FeatureConsistency(form="l1")  # type: ignore[arg-type]
+
+
 def test_the_cosine_of_concatenated_teachers_is_the_mean_of_theirs() -> None:
     torch.manual_seed(0)
     parts = [nn.functional.normalize(torch.randn(2, dim)) for dim in (3, 5)]
@@ -107,16 +119,23 @@ def test_a_missing_teacher_is_said_in_one_line(tmp_path: Path) -> None:
         Teacher(Path("weights/none.onnx"), CONTRACT).read()
 
 
-@pytest.mark.parametrize(("live", "views"), [(False, 0), (False, 1), (True, 0)], ids=["cached", "fixed views", "live"])
-def test_a_student_comes_nearer_to_its_teachers(
-    teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path, live: bool, views: int
-) -> None:
+WAYS: dict[str, dict[str, object]] = {
+    "cached": {},
+    "by distance": {"by": FeatureConsistency(form="l2")},
+    "fixed views": {"views": 1},
+    "live": {"live": True, "mixup": 0.2},
+    "live, with maps": {"live": True, "cut": 0.3, "maps": 0.1},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_student_comes_nearer_to_its_teachers(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path, way: str) -> None:
     torch.manual_seed(5)
     backbone = MobileFaceNet(width=0.125, embedding_size=16)
     model = Model(backbone.build(), backbone.input)
     context = Context(tmp_path, faces=faces, aside=faces.subset(range(8)), progress=Progress(quiet=True))
     settings = TrainSettings(phases=(Phase(24, 64, 3e-3),), batch=16, augment=Augment(rotation_degrees=0, erase=0), validate_every=24)
-    stage = Distill(teachers, settings, views=views, live=live, mixup=0.2 if live else 0.0)
+    stage = Distill(teachers, settings, **WAYS[way])  # type: ignore[arg-type]
     before = model.fingerprint()
     result = stage.apply(model, context)
     wanted = targets(teachers, faces, 16, context).embeddings
@@ -158,7 +177,53 @@ def test_a_narrow_net_inherits_more_than_it_has_at_random(faces: Faces, tmp_path
         Inherit(wide, (wide,)).apply(Model(relu.build(), relu.input), context)
 
 
-@pytest.mark.parametrize("bad", [{"teachers": ()}, {"live": True, "views": 2}, {"mixup": 0.5}])
+def test_a_projection_leaves_the_student_its_own_size_and_its_cosines_come_to_be_the_teachers(
+    teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path
+) -> None:
+    """Eight numbers for the teachers' 32: through the projection the student learns how alike the teachers find two faces."""
+    torch.manual_seed(5)
+    backbone = MobileFaceNet(width=0.125, embedding_size=8)
+    model = Model(backbone.build(), backbone.input)
+    settings = TrainSettings(phases=(Phase(40, 64, 3e-3),), batch=16, augment=Augment(rotation_degrees=0, erase=0))
+    context = Context(tmp_path, faces=faces, aside=faces.subset(range(8)), progress=Progress(quiet=True))
+    result = Distill(teachers, settings, projection=True).apply(model, context)
+    assert {name: value.shape for name, value in result.net.state_dict().items()} == {
+        name: value.shape for name, value in model.net.state_dict().items()
+    }
+    wanted = targets(teachers, faces, None, context).embeddings
+    assert wanted.shape == (48, 32)
+    # What a linear map makes of the student's embeddings must say more of the teachers' than it could of the fresh net's.
+    images = torch.from_numpy(faces.images).permute(0, 3, 1, 2)
+    near = []
+    for item in (model, result):
+        given = item.embed(images)
+        fitted = given @ torch.linalg.lstsq(given, wanted).solution
+        near.append(float(nn.functional.cosine_similarity(fitted, wanted, dim=1).mean()))
+    assert near[1] > near[0]
+
+
+def test_probabilities_are_taken_over_from_a_teacher_that_is_trained_once_on_the_same_people(faces: Faces, tmp_path: Path) -> None:
+    people = Faces(faces.images, tuple(f"p{row % 6}/{row}.png" for row in range(42)) + tuple(f"unlabelled/{row}.png" for row in range(6)))
+    settings = TrainSettings(phases=(Phase(8, 32, 3e-3),), batch=14)
+    teacher = TrainedTeacher(MobileFaceNet(width=0.25, embedding_size=12), Train(ArcFace(scale=16), settings))
+    torch.manual_seed(5)
+    backbone = MobileFaceNet(width=0.125, embedding_size=16)
+    model = Model(backbone.build(), backbone.input)
+    context = Context(tmp_path / "work", tmp_path / "shared", faces=people, progress=Progress(quiet=True))
+    asked = teacher.ready(context)
+    assert asked.classifier is not None and (asked.input.height, asked.input.width) == (32, 32)
+    (kept,) = (tmp_path / "shared" / "teachers").glob("*/train.safetensors")
+    stamp = kept.stat().st_mtime_ns
+    result = Distill((teacher,), settings, by=ProbabilityConsistency()).apply(model, context)
+    assert kept.stat().st_mtime_ns == stamp, "what was trained is not trained again"
+    assert result.fingerprint() != model.fingerprint() and result.net.state_dict().keys() == model.net.state_dict().keys()
+    again = teacher.ready(context)
+    assert again.key == asked.key and all(map(torch.equal, again.net().state_dict().values(), asked.net().state_dict().values()))
+    with pytest.raises(RecipeError, match="ProbabilityConsistency needs one teacher"):
+        Distill((teacher, teacher), settings, by=ProbabilityConsistency())
+
+
+@pytest.mark.parametrize("bad", [{"teachers": ()}, {"live": True, "views": 2}, {"mixup": 0.5}, {"maps": 0.5}])
 def test_settings_that_make_no_sense_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match="Distill"):
         Distill(**{"teachers": (Teacher(Path("t.onnx"), CONTRACT),), "settings": TrainSettings(phases=(Phase(1),)), **bad})  # type: ignore[arg-type]

@@ -5,7 +5,10 @@ import math
 import pytest
 import torch
 
+from toolchain.distill import ProbabilityConsistency
 from toolchain.distill.probability_consistency import probability_consistency
+from toolchain.errors import RecipeError
+from toolchain.losses import ArcFace
 
 
 def softmax(logits: list[float], temperature: float) -> list[float]:
@@ -33,3 +36,17 @@ def test_value_and_gradient_are_those_of_the_formula(temperature: float) -> None
 def test_it_is_0_where_both_agree_up_to_a_constant() -> None:
     logits = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
     assert float(probability_consistency(logits + 5, logits, 4.0)) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_teacher_is_not_trained_and_a_teacher_without_classes_is_refused() -> None:
+    torch.manual_seed(0)
+    teacher = ArcFace(scale=32).build(6, 3).requires_grad_(False)
+    loss = ProbabilityConsistency().build(4, 3, teacher)
+    net, labels = torch.nn.Identity(), torch.tensor([0, 2])
+    loss(net, torch.randn(2, 4), torch.randn(2, 6), labels).backward()
+    assert [tuple(parameter.shape) for parameter in loss.parameters()] == [(3, 4)], "the student's centres alone"
+    assert all(parameter.grad is not None for parameter in loss.parameters())
+    with pytest.raises(RecipeError, match="TrainedTeacher"):
+        ProbabilityConsistency().build(4, 0, None)
+    with pytest.raises(RecipeError, match="temperature"):
+        ProbabilityConsistency(temperature=0)

@@ -1,0 +1,72 @@
+"""Correlation congruence, CC-KD (Peng et al., ICCV 2019): not only each embedding but how alike the faces of a batch are to each
+other is taken over."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from toolchain.distill.base import Consistency, ConsistencyLoss
+from toolchain.distill.feature_consistency import feature_consistency
+from toolchain.errors import RecipeError
+from toolchain.losses.base import Classifier
+
+
+def inner_products(features: Tensor) -> Tensor:
+    """C `[B, B]`, C_ij = f_i · f_j, of `features` `[B, D]`, each scaled to length 1 first: of other lengths the longest would rule."""
+    features = functional.normalize(features)
+    return features @ features.T
+
+
+def gaussian_correlation(features: Tensor, gamma: float, order: int) -> Tensor:
+    """C `[B, B]`, C_ij = exp(-γ‖f_i - f_j‖²) of `features` `[B, D]` scaled to length 1, by the Taylor series of its only part that
+    varies: exp(-2γ) Σ_p (2γ f_i·f_j)^p / p!, p from 0 to `order` (eq. 9 of the paper, whose ‖f_i - f_j‖² is 2 - 2 f_i·f_j)."""
+    products = 2 * gamma * inner_products(features)
+    return math.exp(-2 * gamma) * sum(products**power / math.factorial(power) for power in range(order + 1))  # type: ignore[return-value]
+
+
+def correlation_congruence(student: Tensor, teacher: Tensor) -> Tensor:
+    """(1/n²) ‖C_S - C_T‖²: the mean squared difference of two correlation matrices `[B, B]` (eq. 4)."""
+    return (student - teacher).square().mean()
+
+
+class _CorrelationLoss(ConsistencyLoss):
+    def __init__(self, settings: CorrelationCongruence) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def loss(self, net: nn.Module, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return feature_consistency(student, teacher) + self.settings.weight * correlation_congruence(
+            self.settings.correlations(student), self.settings.correlations(teacher)
+        )
+
+
+@dataclass(frozen=True)
+class CorrelationCongruence(Consistency):
+    """Feature consistency and, by `weight` (the paper's β), correlation congruence.
+
+    On several processes each compares the faces of its own share of the batch."""
+
+    weight: float = 10.0
+    """Squared differences of cosines are small: they begin at about a fiftieth of 1 - cos."""
+    kernel: Literal["inner", "gaussian"] = "gaussian"
+    gamma: float = 0.4
+    order: int = 2
+
+    def __post_init__(self) -> None:
+        if self.kernel not in ("inner", "gaussian"):
+            raise RecipeError(f"CorrelationCongruence.kernel: expected inner or gaussian, got {self.kernel}")
+        if self.weight < 0 or self.gamma <= 0 or self.order < 1:
+            got = f"{self.weight}, {self.gamma} and {self.order}"
+            raise RecipeError(f"CorrelationCongruence: expected weight >= 0, gamma > 0 and order >= 1, got {got}")
+
+    def correlations(self, features: Tensor) -> Tensor:
+        """`[B, B]` of `features` `[B, D]` by the chosen kernel."""
+        return inner_products(features) if self.kernel == "inner" else gaussian_correlation(features, self.gamma, self.order)
+
+    def build(self, dim: int, classes: int, classifier: Classifier | None) -> ConsistencyLoss:
+        return _CorrelationLoss(self)
