@@ -13,7 +13,8 @@ SUMMARY = "Make a table of a paper or lecture anew, beside its authors' figures;
 EXAMPLES = """  toolchain table
   toolchain table modules
   toolchain table layer-substitution --images faces-celeba.tar --out docs/layer-substitution.md
-  toolchain table small-nets --images faces-celeba.tar --seeds 3 --full"""
+  toolchain table small-nets --images faces-celeba.tar --seeds 3 --full
+  toolchain table assignment --images faces-celeba.tar faces-fiw.tar --lfw lfw-view2.tar --pairs lfw-pairs.txt"""
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -22,6 +23,8 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--steps", type=positive, metavar="N", help="training steps of every net, in place of the table's")
     parser.add_argument("--seeds", type=positive, default=2, metavar="N", help="how often each small net is trained (default: 2)")
     parser.add_argument("--full", action="store_true", help="at the authors' resolution, several times slower")
+    parser.add_argument("--lfw", nargs="+", type=Path, default=[], metavar="PATH", help="to judge verification on, with --pairs")
+    parser.add_argument("--pairs", type=Path, metavar="FILE", help="pairs of the --lfw images, in LFW's form")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write it as Markdown too")
     add_cache(parser)
 
@@ -34,7 +37,9 @@ def run(options: Namespace) -> Result:
     if options.table is None:
         found = {name: find_table(name).SUMMARY for name in table_names()}
         return Result(found, (shown(("table", "what"), found.items()),))
-    order = TableOrder(cache_of(options), progress_of(options), tuple(options.images), options.steps, options.seeds, options.full)
+    verification = (tuple(options.lfw), options.pairs)
+    running = (options.steps, options.seeds, options.full)
+    order = TableOrder(cache_of(options), progress_of(options), tuple(options.images), *running, *verification)
     figures = find_table(options.table).figures(order)
     if options.out is not None:
         files.write(options.out, figures.markdown())

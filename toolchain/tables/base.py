@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolchain.errors import DataError
 from toolchain.progress import Progress
 
 
@@ -14,7 +15,7 @@ from toolchain.progress import Progress
 class TableOrder:
     """`images`: labelled faces to train on, for tables that train. `steps` of every net, in place of the table's own. `seeds`: how many
     times each small net is trained. `full`: at the authors' resolution. `cache`: where trained nets are kept, so that a run that was
-    stopped goes on."""
+    stopped goes on. `lfw` and `pairs`: images and pairs file of a verification protocol to judge by too, for tables that do."""
 
     cache: Path
     progress: Progress
@@ -22,6 +23,12 @@ class TableOrder:
     steps: int | None = None
     seeds: int = 2
     full: bool = False
+    lfw: tuple[Path, ...] = ()
+    pairs: Path | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.lfw) != (self.pairs is not None):
+            raise DataError("--lfw and --pairs belong together: the images of a verification protocol and its pairs file")
 
 
 @dataclass(frozen=True)
