@@ -298,7 +298,7 @@ class GalleryClosedError(GalleryError):
 
 
 class GalleryPersonError(GalleryError):
-    """Nobody of that name is enrolled."""
+    """Nobody of that id or name is enrolled."""
 
     code = "gallery.person"
 
@@ -310,7 +310,7 @@ class GalleryDuplicateError(GalleryError):
 
 
 class GalleryNameError(GalleryError):
-    """Not a name: empty, too long, or with characters that no name has."""
+    """Not a name: empty, too long, or with characters that no name has. Or metadata that are no text."""
 
     code = "gallery.name"
 

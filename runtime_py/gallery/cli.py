@@ -216,7 +216,7 @@ def people(options: Namespace) -> int:
 def rename(options: Namespace) -> int:
     """Renames somebody."""
     with Gallery(options.gallery, create=False) as gallery:
-        person = gallery.rename(options.name, options.new)
+        person = gallery.rename(gallery.named(options.name).id, options.new)
     _say(options, _described(person), f"{person.name}: renamed")
     return OK
 
@@ -229,7 +229,7 @@ def forget(options: Namespace) -> int:
         if options.everybody:
             count = gallery.delete_all()
         else:
-            gallery.delete(*options.names)
+            gallery.delete(*(gallery.named(name).id for name in options.names))
             count = len(options.names)
     _say(options, {"forgotten": count}, f"{count} forgotten")
     return OK

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import struct
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +103,9 @@ def import_people(gallery: Gallery, path: Path, passphrase: str, taken: Taken = 
     return gallery.merge(_decoded(path, unseal(path, data, passphrase)), taken)
 
 
-def seal(body: bytes, passphrase: str) -> bytes:
-    """The whole file that holds `body`. Error: GalleryKeyError."""
-    header = _HEADER.pack(MAGIC, VERSION, 0, _LOG2_N, _R, _P, os.urandom(16), os.urandom(12), len(body))
+def seal(body: bytes, passphrase: str, log2_n: int = _LOG2_N) -> bytes:
+    """The whole file that holds `body`, by a key that costs 2^`log2_n` KiB. Error: GalleryKeyError."""
+    header = _HEADER.pack(MAGIC, VERSION, 0, log2_n, _R, _P, os.urandom(16), os.urandom(12), len(body))
     return header + _cipher(header, passphrase).encrypt(header[28:40], body, header)
 
 
@@ -137,10 +138,20 @@ def _cipher(header: bytes, passphrase: str) -> Any:
         raise GalleryKeyError(
             "expected the package cryptography, which seals exports, found none; pip install 'pocketface[gallery]'"
         ) from None
-    if not passphrase:
-        raise GalleryKeyError("passphrase: expected at least one character, got none")
+    secret = _secret(passphrase)
     log2_n, r, p, salt = header[8], header[9], header[10], header[12:28]
-    return AESGCM(Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(passphrase.encode()))
+    return AESGCM(Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(secret))
+
+
+def _secret(passphrase: str) -> bytes:
+    """In Unicode's normal form C, since keyboards differ in how they write an accent."""
+    try:
+        secret = unicodedata.normalize("NFC", passphrase).encode()
+    except UnicodeEncodeError:
+        raise GalleryKeyError("passphrase: expected text, got half of a character (a lone surrogate); type it again") from None
+    if not secret:
+        raise GalleryKeyError("passphrase: expected at least one character, got none")
+    return secret
 
 
 def _encoded(entries: Sequence[Entry]) -> bytes:
@@ -177,4 +188,7 @@ def _person(stated: _Person) -> Person:
 
 
 def _template(stated: _Template, models: Sequence[TemplateModel]) -> tuple[TemplateModel, int, Any]:
-    return models[stated.model], stated.created, np.frombuffer(base64.b64decode(stated.vector, validate=True), "<f4")
+    data = base64.b64decode(stated.vector, validate=True)
+    if base64.b64encode(data).decode() != stated.vector:
+        raise ValueError("more than one way to write these bytes")
+    return models[stated.model], stated.created, np.frombuffer(data, "<f4")

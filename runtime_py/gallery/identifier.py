@@ -19,7 +19,7 @@ from runtime_py.errors import (
     SeveralFacesError,
     SourceError,
 )
-from runtime_py.gallery.people import Person, TemplateModel
+from runtime_py.gallery.people import Person, TemplateModel, check_name
 from runtime_py.gallery.store import Gallery
 from runtime_py.image import Pixels, read_image
 from runtime_py.manifest import Threshold
@@ -99,7 +99,7 @@ class Identifier:
         templates = np.stack(rows)
         self._refuse_somebody_else(name, templates, again)
         change: Callable[[], Person] = (
-            (lambda: self.gallery.re_enrol(name, templates, self.model))
+            (lambda: self.gallery.re_enrol(self.gallery.named(name).id, templates, self.model))
             if again
             else (lambda: self.gallery.enrol(name, templates, self.model, metadata))
         )
@@ -143,7 +143,7 @@ class Identifier:
             return
         for row in templates:
             for person, similarity in self.gallery.search(row, self.model, top=2):
-                if similarity >= threshold and not (again and person.name == name.strip()):
+                if similarity >= threshold and not (again and person.name == check_name(name)):
                     raise GalleryDuplicateError(
                         "expected a face that nobody is enrolled with, got one that matches somebody under another name; "
                         "delete or rename them first"

@@ -25,12 +25,13 @@ MAX_SIZE = 4096
 class TemplateModel:
     """The model that made a template: sha256 of the .tflite that runs, the variant's name, numbers in an embedding.
 
-    Templates of different models are not to be compared, not even of two variants of one net.
+    Templates of different models are not to be compared, not even of two variants of one net: their sha256 differ. Two models are
+    equal where their sha256 are; what the variant is called does not matter.
     """
 
     sha256: str
-    variant: str
-    size: int
+    variant: str = field(compare=False)
+    size: int = field(compare=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[0-9a-f]{64}", self.sha256):
@@ -88,6 +89,14 @@ def check_name(name: str) -> str:
     if not 1 <= size <= MAX_NAME_BYTES:
         raise GalleryNameError(f"name: expected 1 to {MAX_NAME_BYTES} bytes of UTF-8 on one line, got {size} bytes")
     return normal
+
+
+def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """`metadata` as a dictionary of its own. Error: GalleryNameError where it is not text by text that UTF-8 can write."""
+    for text in [*metadata.keys(), *metadata.values()]:
+        if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+            raise GalleryNameError("metadata: expected text by name, got something else or half of a character (a lone surrogate)")
+    return dict(metadata)
 
 
 def check_templates(templates: npt.NDArray[np.floating], model: TemplateModel) -> Vectors:

@@ -7,6 +7,7 @@ write: a change waits for the other's to end.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -35,7 +36,7 @@ from runtime_py.errors import (
     GalleryVersionError,
     GalleryWriteError,
 )
-from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_name, check_templates
+from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
 from runtime_py.gallery.search import Index
 
 APPLICATION_ID = 0x50464741
@@ -50,8 +51,7 @@ Entry = tuple[Person, Sequence[tuple[TemplateModel, int, Vectors]]]
 Taken = Literal["refuse", "skip", "replace", "add"]
 
 _SCHEMA = f"""
-CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, variant TEXT NOT NULL, size INTEGER NOT NULL,
-                     UNIQUE (sha256, variant, size));
+CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, variant TEXT NOT NULL, size INTEGER NOT NULL);
 CREATE TABLE people (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
                      created INTEGER NOT NULL, metadata TEXT NOT NULL);
 CREATE TABLE templates (number INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
@@ -116,10 +116,18 @@ class Gallery:
         with self._reading() as connection:
             return _people(connection, "")
 
-    def person(self, name: str) -> Person:
-        """The person of that name. Errors: GalleryPersonError, GalleryNameError."""
+    def person(self, id: str) -> Person:
+        """The person with that id. Error: GalleryPersonError."""
         with self._reading() as connection:
-            return _person(connection, check_name(name))
+            return _person(connection, _number(connection, id))
+
+    def named(self, name: str) -> Person:
+        """The person of that name, which no two have. Errors: GalleryPersonError, GalleryNameError."""
+        with self._reading() as connection:
+            found = _people(connection, "WHERE name = ?", check_name(name))
+        if not found:
+            raise GalleryPersonError("expected the name of somebody who is enrolled, got another; list the people to see who is")
+        return found[0]
 
     def person_of(self, number: int) -> Person:
         """The person whose number a search gave. Error: GalleryPersonError where they were deleted since."""
@@ -142,45 +150,43 @@ class Gallery:
 
         Errors: GalleryDuplicateError where somebody has the name; GalleryNameError; those of `check_templates`.
         """
-        name, rows = check_name(name), check_templates(templates, model)
+        name, rows, metadata = check_name(name), check_templates(templates, model), check_metadata(metadata or {})
         with self._changing() as connection:
-            return _enrol(connection, name, str(uuid.uuid4()), _now(), dict(metadata or {}), [(model, row, _now()) for row in rows])
+            return _enrol(connection, name, str(uuid.uuid4()), _now(), metadata, [(model, row, _now()) for row in rows])
 
-    def add(self, name: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
+    def add(self, id: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
         """More templates of somebody who is enrolled; also how one enrols again with a new model while the old one goes on
         matching. Errors: GalleryPersonError; those of `check_templates`."""
-        name, rows = check_name(name), check_templates(templates, model)
+        rows = check_templates(templates, model)
         with self._changing() as connection:
-            number = _number(connection, name)
+            number = _number(connection, id)
             _add(connection, number, [(model, row, _now()) for row in rows])
-            return _person(connection, name)
+            return _person(connection, number)
 
-    def re_enrol(self, name: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
+    def re_enrol(self, id: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
         """New templates in place of all that somebody has. Errors: GalleryPersonError; those of `check_templates`."""
-        name, rows = check_name(name), check_templates(templates, model)
+        rows = check_templates(templates, model)
         with self._changing() as connection:
-            number = _number(connection, name)
+            number = _number(connection, id)
             _removed(connection, connection.execute("DELETE FROM templates WHERE person = ?", (number,)).rowcount)
             _add(connection, number, [(model, row, _now()) for row in rows])
-            return _person(connection, name)
+            return _person(connection, number)
 
-    def rename(self, name: str, new: str) -> Person:
+    def rename(self, id: str, name: str) -> Person:
         """Gives somebody another name. Errors: GalleryPersonError, GalleryDuplicateError, GalleryNameError."""
-        name, new = check_name(name), check_name(new)
+        name = check_name(name)
         with self._changing() as connection:
-            number = _number(connection, name)
-            if new != name:
-                _check_free(connection, new)
-            connection.execute("UPDATE people SET name = ? WHERE number = ?", (new, number))
-            return _person(connection, new)
+            number = _number(connection, id)
+            if name != _person(connection, number).name:
+                _check_free(connection, name)
+            connection.execute("UPDATE people SET name = ? WHERE number = ?", (name, number))
+            return _person(connection, number)
 
-    def delete(self, *names: str) -> None:
-        """Forgets people, all of them or none: their bytes are overwritten in the file. Errors: GalleryPersonError,
-        GalleryNameError."""
-        checked = [check_name(name) for name in names]
+    def delete(self, *ids: str) -> None:
+        """Forgets people, all of them or none: their bytes are overwritten in the file. Error: GalleryPersonError."""
         with self._changing() as connection:
-            for name in checked:
-                number = _number(connection, name)
+            for id in ids:
+                number = _number(connection, id)
                 _removed(connection, connection.execute("DELETE FROM people WHERE number = ?", (number,)).rowcount)
 
     def delete_all(self) -> int:
@@ -225,19 +231,23 @@ class Gallery:
     def merge(self, entries: Iterable[Entry], taken: Taken = "refuse") -> Merged:
         """Takes in people with the ids and times that they have elsewhere, all of them or none: what an import does.
 
-        Somebody is here already where the id or the name is. `taken` says what then: "refuse" all, "skip" them, "replace" their
+        Somebody is here already where the id is, or else the name. `taken` says what then: "refuse" all, "skip" them, "replace" their
         templates, or "add" the templates that they don't have yet. Errors: GalleryDuplicateError; those of `enrol`.
         """
         checked = [
-            (person, check_name(person.name), [(model, check_templates(vector, model)[0], created) for model, created, vector in templates])
+            (
+                dataclasses.replace(person, name=check_name(person.name), metadata=check_metadata(person.metadata)),
+                [(model, check_templates(vector, model)[0], created) for model, created, vector in templates],
+            )
             for person, templates in entries
         ]
         counts = {"enrolled": 0, "skipped": 0, "replaced": 0, "added": 0}
         with self._changing() as connection:
-            for person, name, templates in checked:
-                row = connection.execute("SELECT number FROM people WHERE id = ? OR name = ?", (person.id, name)).fetchone()
+            for person, templates in checked:
+                here = "SELECT number FROM people WHERE id = ? OR name = ? ORDER BY id = ? DESC"
+                row = connection.execute(here, (person.id, person.name, person.id)).fetchone()
                 if row is None or taken == "refuse":
-                    _enrol(connection, name, person.id, person.created, dict(person.metadata), templates)
+                    _enrol(connection, person.name, person.id, person.created, dict(person.metadata), templates)
                     counts["enrolled"] += 1
                 elif taken == "skip":
                     counts["skipped"] += 1
@@ -270,6 +280,8 @@ class Gallery:
     def _index(self, connection: sqlite3.Connection, model: TemplateModel, int8: bool) -> Index:
         """The index of `model`, brought up to what the file holds now."""
         loaded = self._indices.get((model, int8))
+        if loaded is not None and loaded.index.size != model.size:
+            raise GalleryModelError(f"{self.path}: expected {model} of {loaded.index.size} numbers, got {model.size}")
         removals = connection.execute("SELECT count FROM removals").fetchone()[0]
         if loaded is None or loaded.removals != removals:
             loaded = self._indices[model, int8] = _Loaded(Index(model.size, int8), removals)
@@ -322,8 +334,8 @@ class _Loaded:
         self.index, self.removals, self.last = index, removals, 0
 
     def catch_up(self, connection: sqlite3.Connection, model: TemplateModel) -> None:
-        of_model = "FROM templates JOIN models ON models.id = templates.model WHERE sha256 = ? AND variant = ? AND size = ? AND number > ?"
-        wanted = (model.sha256, model.variant, model.size, self.last)
+        of_model = "FROM templates JOIN models ON models.id = templates.model WHERE sha256 = ? AND size = ? AND number > ?"
+        wanted = (model.sha256, model.size, self.last)
         count = connection.execute(f"SELECT count(*) {of_model}", wanted).fetchone()[0]
         if not count:
             return
@@ -415,14 +427,14 @@ def _people(connection: sqlite3.Connection, where: str, *values: Any) -> tuple[P
     return tuple(Person(key, name, created, tuple(templates), metadata) for key, (name, created, metadata, templates) in found.items())
 
 
-def _person(connection: sqlite3.Connection, name: str) -> Person:
-    return _people(connection, "WHERE people.number = ?", _number(connection, name))[0]
+def _person(connection: sqlite3.Connection, number: int) -> Person:
+    return _people(connection, "WHERE people.number = ?", number)[0]
 
 
-def _number(connection: sqlite3.Connection, name: str) -> int:
-    row = connection.execute("SELECT number FROM people WHERE name = ?", (name,)).fetchone()
+def _number(connection: sqlite3.Connection, id: str) -> int:
+    row = connection.execute("SELECT number FROM people WHERE id = ?", (id,)).fetchone()
     if row is None:
-        raise GalleryPersonError("expected the name of somebody who is enrolled, got another; list the people to see who is")
+        raise GalleryPersonError("expected the id of somebody who is enrolled, got another; list the people to see who is")
     return int(row[0])
 
 
@@ -446,14 +458,16 @@ def _enrol(
     number = connection.execute("INSERT INTO people (id, name, created, metadata) VALUES (?, ?, ?, ?)", row).lastrowid
     assert number is not None
     _add(connection, number, templates)
-    return _person(connection, name)
+    return _person(connection, number)
 
 
 def _add(connection: sqlite3.Connection, person: int, templates: Sequence[tuple[TemplateModel, Vectors, int]]) -> None:
     for model, vector, created in templates:
         values = (model.sha256, model.variant, model.size)
         connection.execute("INSERT OR IGNORE INTO models (sha256, variant, size) VALUES (?, ?, ?)", values)
-        found = connection.execute("SELECT id FROM models WHERE sha256 = ? AND variant = ? AND size = ?", values).fetchone()[0]
+        found, size = connection.execute("SELECT id, size FROM models WHERE sha256 = ?", values[:1]).fetchone()
+        if size != model.size:
+            raise GalleryModelError(f"expected templates of {size} numbers, as those of {model} here are, got {model.size}")
         blob = vector.astype("<f4").tobytes()
         connection.execute(
             "INSERT INTO templates (person, model, created, vector, crc32) VALUES (?, ?, ?, ?, ?)",

@@ -9,6 +9,8 @@ FOLDER gets copies of the bundles, photographs and crops as PNG, embeddings as f
                   "variants": [{"name", "model_sha256", "tensor_sha256": [one a face], "embeddings"}],
                   "checks": [[name of a check of the self-test, whether it passed]]}]}
 
+FOLDER/people gets people files: see tests/android/people.py.
+
 Nothing in it is rounded: floats are written as their shortest decimal form, from which every language reads the same double.
 """
 
@@ -28,6 +30,7 @@ from runtime_py.embedder import Embedder
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Face, finder
 from runtime_py.selftest import selftest
+from tests.android.people import write_people
 from toolchain.data.synthetic import Identity, View, beside, photograph
 from toolchain.golden import golden_photographs, png
 
@@ -62,6 +65,7 @@ def write_goldens(folder: Path, bundles: list[Path]) -> None:
         (folder / f"{name}.png").write_bytes(png(picture))
     goldens = {"bundles": [_bundle(folder, path, pictures) for path in bundles]}
     (folder / "goldens.json").write_text(json.dumps(goldens, indent=1))
+    write_people(folder)
 
 
 def _bundle(folder: Path, path: Path, pictures: dict[str, Pixels]) -> dict[str, Any]:

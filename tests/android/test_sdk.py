@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.android.goldens import write_goldens
+from tests.android.people import read_phone
 from tests.android.refused import write_refused
 from tests.conftest import Built
 from tests.face_bundle import write_face_bundle
@@ -51,6 +53,8 @@ def test_the_java_sdk_computes_and_refuses_what_the_python_runtime_does(
     tests = project / "sdk" / "src" / "test" / "java"
     classes = {".".join(path.relative_to(tests).with_suffix("").parts) for path in tests.rglob("*Test.java")}
     assert ran(project / "sdk") == classes
+    stated = json.loads((goldens / "people" / "people.json").read_text())
+    assert read_phone(goldens) == stated["people"], "people go to the phone and come back as they were"
 
 
 def _another_contract(manifest: dict[str, Any]) -> None:

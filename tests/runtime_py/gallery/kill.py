@@ -57,10 +57,10 @@ def _write_until_killed(path: Path, cycle: int, writer: int) -> None:
             os.write(writer, b"\n")
             for number in range(10_000):
                 name = f"{cycle} {number}"
-                gallery.enrol(name, unit(number, TEMPLATES), model())
+                person = gallery.enrol(name, unit(number, TEMPLATES), model())
                 os.write(writer, f"+{name}\n".encode())
                 if number % 3:
-                    gallery.delete(name)
+                    gallery.delete(person.id)
                     os.write(writer, f"-{name}\n".encode())
     finally:
         os._exit(1)

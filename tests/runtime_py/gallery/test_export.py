@@ -83,10 +83,10 @@ def test_people_who_are_here_already(exported: Path, tmp_path: Path) -> None:
             import_people(gallery, exported, PASSPHRASE)
         assert held(gallery) == before, "nobody is taken in where somebody is refused"
         assert import_people(gallery, exported, PASSPHRASE, "skip").skipped == 1
-        assert len(gallery.person("Ann").templates) == 1 and len(gallery) == 2
+        assert len(gallery.named("Ann").templates) == 1 and len(gallery) == 2
         assert import_people(gallery, exported, PASSPHRASE, "add").added == 2
-        assert len(gallery.person("Ann").templates) == 4
+        assert len(gallery.named("Ann").templates) == 4
         import_people(gallery, exported, PASSPHRASE, "add")
-        assert len(gallery.person("Ann").templates) == 4, "what is there is not added twice"
+        assert len(gallery.named("Ann").templates) == 4, "what is there is not added twice"
         assert import_people(gallery, exported, PASSPHRASE, "replace").replaced == 2
-        assert len(gallery.person("Ann").templates) == 3
+        assert len(gallery.named("Ann").templates) == 3

@@ -44,7 +44,7 @@ def test_who_was_enrolled_is_found_again(identifier: Identifier) -> None:
     done = identifier.enrol("Ann", [named(0)], {"room": "12"})
     assert done.used == ("0.png",) and done.refused == () and done.person.metadata == {"room": "12"}
     (found,) = identifier.identify(named(0))
-    assert found.person == identifier.gallery.person("Ann")
+    assert found.person == identifier.gallery.named("Ann")
     assert found.candidates[0][1] == pytest.approx(1, abs=1e-6) and found.threshold.fmr == 0.001
 
 

@@ -36,6 +36,9 @@ class GalleryMachine(RuleBasedStateMachine):
         self.turn += 1
         return self.galleries[self.turn % 2]
 
+    def id(self, name: str) -> str:
+        return self.gallery.named(name).id
+
     @rule(name=NAMES, seed=SEEDS, count=COUNTS)
     def enrol(self, name: str, seed: int, count: int) -> None:
         if name.strip() in self.held:
@@ -48,36 +51,36 @@ class GalleryMachine(RuleBasedStateMachine):
     @rule(name=NAMES, seed=SEEDS)
     def add(self, name: str, seed: int) -> None:
         if name.strip() in self.held:
-            self.gallery.add(name, unit(seed), model())
+            self.gallery.add(self.id(name), unit(seed), model())
             self.held[name.strip()] = np.concatenate([self.held[name.strip()], unit(seed)])
         else:
             with pytest.raises(errors.GalleryPersonError):
-                self.gallery.add(name, unit(seed), model())
+                self.gallery.add(self.id(name), unit(seed), model())
 
     @rule(name=NAMES, seed=SEEDS, count=COUNTS)
     def re_enrol(self, name: str, seed: int, count: int) -> None:
         if name.strip() in self.held:
-            self.gallery.re_enrol(name, unit(seed, count), model())
+            self.gallery.re_enrol(self.id(name), unit(seed, count), model())
             self.held[name.strip()] = unit(seed, count)
 
     @rule(name=NAMES, new=NAMES)
     def rename(self, name: str, new: str) -> None:
         old, new = name.strip(), new.strip()
         if old in self.held and (new == old or new not in self.held):
-            self.gallery.rename(old, new)
+            self.gallery.rename(self.id(old), new)
             self.held[new] = self.held.pop(old)
         else:
             with pytest.raises((errors.GalleryPersonError, errors.GalleryDuplicateError)):
-                self.gallery.rename(old, new)
+                self.gallery.rename(self.id(old), new)
 
     @rule(name=NAMES)
     def delete(self, name: str) -> None:
         if name.strip() in self.held:
-            self.gallery.delete(name)
+            self.gallery.delete(self.id(name))
             del self.held[name.strip()]
         else:
             with pytest.raises(errors.GalleryPersonError):
-                self.gallery.delete(name)
+                self.gallery.delete(self.id(name))
 
     @rule()
     def delete_all(self) -> None:

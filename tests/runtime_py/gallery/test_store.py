@@ -25,8 +25,8 @@ def test_a_person_survives_closing(path: Path) -> None:
     with Gallery(path) as gallery:
         made = gallery.enrol("Ann", unit(1, 3), model(), {"room": "12"})
     with Gallery(path) as gallery:
-        found = gallery.person("Ann")
-        assert found == made
+        found = gallery.person(made.id)
+        assert found == made == gallery.named("Ann")
         assert found.metadata == {"room": "12"} and len(found.templates) == 3
         assert [template.model for template in found.templates] == [model()] * 3
 
@@ -39,7 +39,7 @@ def test_only_the_owner_can_read_a_new_gallery(path: Path) -> None:
 def test_names_that_look_the_same_are_the_same(path: Path) -> None:
     with Gallery(path) as gallery:
         gallery.enrol("  Ame\u0301lie ", unit(1), model())
-        assert gallery.person("Amélie").name == "Amélie"
+        assert gallery.named("Ame\u0301lie").name == "Amélie"
         with pytest.raises(errors.GalleryDuplicateError):
             gallery.enrol("Amélie", unit(2), model())
 
@@ -72,7 +72,7 @@ def test_what_is_no_template_is_refused_and_nothing_is_written(path: Path, templ
 def test_errors_do_not_name_people(path: Path) -> None:
     with Gallery(path) as gallery:
         gallery.enrol("Zebediah", unit(1), model())
-        for change in (lambda: gallery.enrol("Zebediah", unit(2), model()), lambda: gallery.delete("Zebediah II")):
+        for change in (lambda: gallery.enrol("Zebediah", unit(2), model()), lambda: gallery.named("Zebediah II")):
             with pytest.raises(errors.GalleryError) as caught:
                 change()
             assert "Zebediah" not in str(caught.value)
@@ -82,13 +82,15 @@ def test_rename_and_re_enrol_keep_the_id(path: Path) -> None:
     with Gallery(path) as gallery:
         first = gallery.enrol("Ann", unit(1, 2), model())
         gallery.enrol("Bob", unit(5), model())
-        assert gallery.rename("Ann", "Anna").id == first.id
-        again = gallery.re_enrol("Anna", unit(3), model("int8"))
+        assert gallery.rename(first.id, "Anna").id == first.id
+        again = gallery.re_enrol(first.id, unit(3), model("int8"))
         assert again.id == first.id and [template.model for template in again.templates] == [model("int8")]
         with pytest.raises(errors.GalleryDuplicateError):
-            gallery.rename("Anna", "Bob")
+            gallery.rename(first.id, "Bob")
         with pytest.raises(errors.GalleryPersonError):
-            gallery.person("Ann")
+            gallery.named("Ann")
+        with pytest.raises(errors.GalleryPersonError):
+            gallery.person("Anna")
 
 
 def test_the_most_similar_person_comes_first_by_their_nearest_template(path: Path) -> None:
@@ -107,13 +109,13 @@ def test_the_most_similar_person_comes_first_by_their_nearest_template(path: Pat
 def test_search_sees_every_change_of_its_own_and_of_another_process(path: Path) -> None:
     with Gallery(path) as one, Gallery(path) as other:
         rows = unit(1, 3)
-        one.enrol("Ann", rows[0], model())
+        ann = one.enrol("Ann", rows[0], model())
         assert one.search(rows[0], model())[0][0].name == "Ann"
         other.enrol("Bob", rows[1], model())
         assert one.search(rows[1], model())[0][0].name == "Bob"
-        other.re_enrol("Ann", rows[2], model())
+        other.re_enrol(ann.id, rows[2], model())
         assert one.search(rows[2], model())[0][1] == pytest.approx(1, abs=1e-6)
-        other.delete("Ann")
+        other.delete(ann.id)
         assert {person.name for person, _ in one.search(rows[2], model(), top=5)} == {"Bob"}
         assert one.delete_all() == 1
         assert other.search(rows[0], model()) == []
@@ -123,12 +125,12 @@ def test_after_an_update_of_the_model_people_are_listed_and_match_by_the_old_one
     old, new = model("fp32"), model("int8")
     rows = unit(1, 2)
     with Gallery(path) as gallery:
-        gallery.enrol("Ann", rows[0], old)
+        ann = gallery.enrol("Ann", rows[0], old)
         with pytest.raises(errors.GalleryModelError, match="enrol people again"):
             gallery.search(rows[1], new)
         assert [person.name for person in gallery.enrol_again(new)] == ["Ann"]
         assert gallery.search(rows[0], old)[0][0].name == "Ann"
-        gallery.add("Ann", rows[1], new)
+        gallery.add(ann.id, rows[1], new)
         assert gallery.enrol_again(new) == ()
         assert gallery.search(rows[1], new)[0][0].name == gallery.search(rows[0], old)[0][0].name == "Ann"
 
@@ -136,10 +138,10 @@ def test_after_an_update_of_the_model_people_are_listed_and_match_by_the_old_one
 def test_what_was_deleted_is_gone_from_the_file(path: Path) -> None:
     rows = unit(1, 2)
     with Gallery(path) as gallery:
-        gallery.enrol("Ann", rows[0], model(), {"note": "left in May"})
+        ann = gallery.enrol("Ann", rows[0], model(), {"note": "left in May"})
         gallery.enrol("Bob", rows[1], model())
         assert rows[0].tobytes() in path.read_bytes()
-        gallery.delete("Ann")
+        gallery.delete(ann.id)
         data = path.read_bytes()
         assert rows[0].tobytes() not in data and b"Ann" not in data and b"left in May" not in data
         assert rows[1].tobytes() in data
@@ -250,6 +252,20 @@ def test_a_damaged_file_is_a_typed_error_or_is_found_by_check(path: Path) -> Non
             continue
         unharmed = len(people) == 30 and [len(person.templates) for person in people] == [4] * 30
         assert problems or unharmed, f"300 bytes zeroed at {start} went unnoticed"
+
+
+def test_a_model_is_its_bytes_whatever_its_variant_is_called(path: Path) -> None:
+    renamed = TemplateModel(model().sha256, "fp32-again", SIZE)
+    with Gallery(path) as gallery:
+        gallery.enrol("Ann", unit(1), model())
+        assert gallery.search(unit(1), renamed)[0][0].name == "Ann" and gallery.enrol_again(renamed) == ()
+        with pytest.raises(errors.GalleryModelError, match="16 numbers"):
+            gallery.enrol("Bob", unit(2, 1, SIZE + 1), TemplateModel(model().sha256, "fp32", SIZE + 1))
+
+
+def test_metadata_that_no_file_could_hold_are_refused(path: Path) -> None:
+    with Gallery(path) as gallery, pytest.raises(errors.GalleryNameError):
+        gallery.enrol("Ann", unit(1), model(), {"note": "\ud800"})
 
 
 def test_a_model_is_what_the_manifest_states() -> None:

@@ -229,7 +229,7 @@ public final class EnrolActivity extends CameraActivity {
     if (enrolment.personId() == null) {
       gallery.enrol(enrolment.name(), used.model(), templates);
     } else if (enrolment.replaces()) {
-      gallery.replace(enrolment.personId(), used.model(), templates);
+      gallery.reEnrol(enrolment.personId(), used.model(), templates);
     } else {
       gallery.add(enrolment.personId(), used.model(), templates);
     }

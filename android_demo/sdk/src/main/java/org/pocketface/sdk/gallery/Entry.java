@@ -5,7 +5,9 @@ import java.text.Normalizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
 /** A person as the gallery holds them: what {@link Person} shows and the templates. It does not change. */
@@ -19,12 +21,16 @@ final class Entry {
   final UUID id;
   final String name;
   final long created;
+  /** The caller's own. */
+  final Map<String, String> metadata;
+
   final List<Vector> vectors;
 
-  Entry(UUID id, String name, long created, List<Vector> vectors) {
+  Entry(UUID id, String name, long created, Map<String, String> metadata, List<Vector> vectors) {
     this.id = id;
     this.name = name;
     this.created = created;
+    this.metadata = Collections.unmodifiableMap(new LinkedHashMap<String, String>(metadata));
     this.vectors = Collections.unmodifiableList(new ArrayList<Vector>(vectors));
   }
 
@@ -50,7 +56,7 @@ final class Entry {
     for (Vector vector : vectors) {
       templates.add(new Person.Template(vector.model, vector.created));
     }
-    return new Person(id.toString(), name, created, templates);
+    return new Person(id.toString(), name, created, metadata, templates);
   }
 
   boolean has(String modelSha256) {
@@ -81,6 +87,32 @@ final class Entry {
       throw new GalleryException.Name("name: expected 1 to " + MAX_NAME_BYTES + " bytes of UTF-8 on one line, got " + wrong);
     }
     return normal;
+  }
+
+  /**
+   * Error where a name or a text of `metadata` cannot be written as UTF-8.
+   *
+   * @throws GalleryException.Name
+   */
+  static void checkMetadata(Map<String, String> metadata) {
+    for (Map.Entry<String, String> pair : metadata.entrySet()) {
+      if (!StandardCharsets.UTF_8.newEncoder().canEncode(pair.getKey()) || !StandardCharsets.UTF_8.newEncoder().canEncode(pair.getValue())) {
+        throw new GalleryException.Name("metadata: expected text, got half of a character (a lone surrogate)");
+      }
+    }
+  }
+
+  /** The models of `entries` in the order of their first use, each with its number. */
+  static Map<TemplateModel, Integer> models(List<Entry> entries) {
+    Map<TemplateModel, Integer> models = new LinkedHashMap<TemplateModel, Integer>();
+    for (Entry entry : entries) {
+      for (Vector vector : entry.vectors) {
+        if (!models.containsKey(vector.model)) {
+          models.put(vector.model, models.size());
+        }
+      }
+    }
+    return models;
   }
 
   /** What keeps `name` from being one; null where nothing does. */

@@ -8,6 +8,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.jetbrains.annotations.NotNull;
 
@@ -88,7 +89,25 @@ public final class Gallery implements Closeable {
   }
 
   /**
-   * Who has no template of any of {@code currentModels} (sha256 of .tflites): they are to be enrolled again, by {@link #replace}. Until
+   * The person of that name, which no two have.
+   *
+   * @throws GalleryException.NoPerson
+   * @throws GalleryException.Name
+   */
+  @NotNull
+  public synchronized Person named(@NotNull String name) {
+    String normal = Entry.checkName(name);
+    refresh();
+    for (Entry entry : entries) {
+      if (entry.name.equals(normal)) {
+        return entry.person();
+      }
+    }
+    throw new GalleryException.NoPerson("gallery: expected the name of somebody who is enrolled, got another; people() gives them");
+  }
+
+  /**
+   * Who has no template of any of {@code currentModels} (sha256 of .tflites): they are to be enrolled again, by {@link #reEnrol}. Until
    * then an app that still carries their old model goes on matching them with its embeddings: {@link #templatesFor} the old model.
    */
   @NotNull
@@ -158,10 +177,21 @@ public final class Gallery implements Closeable {
    * @throws GalleryException.Model where templates of another size are there from a model of that sha256
    */
   @NotNull
-  public synchronized Person enrol(@NotNull String name, @NotNull TemplateModel model, @NotNull Collection<float[]> templates) {
+  public Person enrol(@NotNull String name, @NotNull TemplateModel model, @NotNull Collection<float[]> templates) {
+    return enrol(name, model, templates, Collections.<String, String>emptyMap());
+  }
+
+  /**
+   * Enrols somebody new, with {@code metadata}: texts of the app's own by name, at most 65,535. Errors are those of the other
+   * {@code enrol}.
+   */
+  @NotNull
+  public synchronized Person enrol(@NotNull String name, @NotNull TemplateModel model, @NotNull Collection<float[]> templates,
+      @NotNull Map<String, String> metadata) {
     long now = System.currentTimeMillis();
     String normal = Entry.checkName(name);
-    Entry made = new Entry(UUID.randomUUID(), normal, now, vectors(model, templates, now));
+    Entry.checkMetadata(metadata);
+    Entry made = new Entry(UUID.randomUUID(), normal, now, metadata, vectors(model, templates, now));
     try (Closeable lock = lock()) {
       checkFree(normal, null);
       checkModel(model);
@@ -191,7 +221,7 @@ public final class Gallery implements Closeable {
    * @param templates at least one embedding [model.size()] of length 1; copied
    */
   @NotNull
-  public synchronized Person replace(@NotNull String id, @NotNull TemplateModel model, @NotNull Collection<float[]> templates) {
+  public synchronized Person reEnrol(@NotNull String id, @NotNull TemplateModel model, @NotNull Collection<float[]> templates) {
     return change(id, model, templates, false);
   }
 
@@ -203,7 +233,7 @@ public final class Gallery implements Closeable {
       checkModel(model);
       List<Entry.Vector> all = new ArrayList<Entry.Vector>(keep ? old.vectors : Collections.<Entry.Vector>emptyList());
       all.addAll(added);
-      Entry made = new Entry(old.id, old.name, old.created, all);
+      Entry made = new Entry(old.id, old.name, old.created, old.metadata, all);
       List<Entry> next = new ArrayList<Entry>(entries);
       next.set(at, made);
       commit(next);
@@ -230,7 +260,7 @@ public final class Gallery implements Closeable {
       int at = indexOf(id);
       Entry old = entries.get(at);
       checkFree(normal, old);
-      Entry made = new Entry(old.id, normal, old.created, old.vectors);
+      Entry made = new Entry(old.id, normal, old.created, old.metadata, old.vectors);
       List<Entry> next = new ArrayList<Entry>(entries);
       next.set(at, made);
       commit(next);
@@ -252,6 +282,47 @@ public final class Gallery implements Closeable {
       Entry gone = next.remove(at);
       commit(next);
       gone.wipe();
+    } catch (IOException e) {
+      throw store.cannotWrite(e);
+    }
+  }
+
+  /**
+   * Everybody as the bytes of a people file (docs/people-file.md) that {@code passphrase} seals, for another phone or a desktop. The
+   * key takes 32 MiB of memory and about a second.
+   *
+   * @param passphrase of 1 character or more; the caller fills it with zeros
+   * @throws GalleryException.Key where the passphrase is empty or no text
+   * @throws GalleryException.Limit where there is not memory enough
+   */
+  @NotNull
+  public synchronized byte[] exportPeople(@NotNull char[] passphrase) {
+    refresh();
+    return PeopleFile.seal(entries, passphrase);
+  }
+
+  /**
+   * Takes in everybody of a people file, with the ids and times that they have there: all, or nobody.
+   *
+   * @param taken what to do with those who are here already
+   * @throws GalleryException.Format where it is no such file, or a damaged one
+   * @throws GalleryException.Version where a later release wrote it
+   * @throws GalleryException.Authentication where it was changed, or the passphrase is another
+   * @throws GalleryException.Duplicate where somebody is here already and {@code taken} is {@link Taken#REFUSE}
+   */
+  @NotNull
+  public synchronized Merged importPeople(@NotNull byte[] file, @NotNull char[] passphrase, @NotNull Taken taken) {
+    checkOpen();
+    List<Entry> read = PeopleFile.open(file, passphrase);
+    try (Closeable lock = lock()) {
+      Merge merge = new Merge(entries, taken);
+      for (Entry entry : read) {
+        merge.take(entry);
+      }
+      checkSizes(Entry.models(merge.entries).keySet(), merge.entries);
+      commit(merge.entries);
+      merge.wipeReplaced();
+      return merge.counts();
     } catch (IOException e) {
       throw store.cannotWrite(e);
     }
@@ -363,10 +434,16 @@ public final class Gallery implements Closeable {
   }
 
   private void checkModel(TemplateModel model) {
-    for (Entry entry : entries) {
-      for (Entry.Vector vector : entry.vectors) {
-        if (vector.model.equals(model) && vector.model.size() != model.size()) {
-          throw new GalleryException.Model("gallery: expected templates of " + vector.model + ", as it knows that model, got " + model);
+    checkSizes(Collections.singleton(model), entries);
+  }
+
+  private static void checkSizes(Collection<TemplateModel> models, List<Entry> entries) {
+    for (TemplateModel model : models) {
+      for (Entry entry : entries) {
+        for (Entry.Vector vector : entry.vectors) {
+          if (vector.model.equals(model) && vector.model.size() != model.size()) {
+            throw new GalleryException.Model("gallery: expected templates of " + vector.model + ", as it knows that model, got " + model);
+          }
         }
       }
     }

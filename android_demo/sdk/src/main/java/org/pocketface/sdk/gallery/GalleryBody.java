@@ -16,6 +16,7 @@ import java.util.UUID;
 /** What a gallery file seals, as bytes and back: docs/gallery-format.md, section 2. */
 final class GalleryBody {
   private static final int MAX_MODELS = 0xffff;
+  private static final int MAX_METADATA = 0xffff;
   private static final char[] DIGITS = "0123456789abcdef".toCharArray();
 
   private GalleryBody() {}
@@ -26,17 +27,21 @@ final class GalleryBody {
    * @throws GalleryException.Limit where they are more than a gallery holds
    */
   static byte[] encode(List<Entry> entries) {
-    Map<TemplateModel, Integer> models = models(entries);
+    Map<TemplateModel, Integer> models = Entry.models(entries);
     long size = 6;
     for (TemplateModel model : models.keySet()) {
       size += 35 + model.variant().length();
     }
     for (Entry entry : entries) {
-      size += 27 + entry.name.getBytes(StandardCharsets.UTF_8).length;
+      size += 29 + entry.name.getBytes(StandardCharsets.UTF_8).length;
+      for (Map.Entry<String, String> pair : entry.metadata.entrySet()) {
+        size += 8L + bytes(pair.getKey()).length + bytes(pair.getValue()).length;
+      }
       for (Entry.Vector vector : entry.vectors) {
         size += 10 + 4L * vector.numbers.length;
       }
       checkLimit("templates of a person", entry.vectors.size(), Entry.MAX_TEMPLATES);
+      checkLimit("metadata of a person", entry.metadata.size(), MAX_METADATA);
     }
     checkLimit("models", models.size(), MAX_MODELS);
     checkLimit("bytes", size, GalleryFile.MAX_BODY);
@@ -60,6 +65,11 @@ final class GalleryBody {
     out.order(ByteOrder.BIG_ENDIAN).putLong(entry.id.getMostSignificantBits()).putLong(entry.id.getLeastSignificantBits());
     out.order(ByteOrder.LITTLE_ENDIAN).putLong(entry.created);
     putText(out, entry.name);
+    out.putShort((short) entry.metadata.size());
+    for (Map.Entry<String, String> pair : entry.metadata.entrySet()) {
+      out.putInt(bytes(pair.getKey()).length).put(bytes(pair.getKey()));
+      out.putInt(bytes(pair.getValue()).length).put(bytes(pair.getValue()));
+    }
     out.putShort((short) entry.vectors.size());
     for (Entry.Vector vector : entry.vectors) {
       out.putShort((short) models.get(vector.model).intValue()).putLong(vector.created);
@@ -113,7 +123,7 @@ final class GalleryBody {
       }
       int size = in.getShort() & 0xffff;
       try {
-        models.add(new TemplateModel(sha256.toString(), readText(in), size));
+        models.add(new TemplateModel(sha256.toString(), readText(in, in.get() & 0xff), size));
       } catch (GalleryException.Model e) {
         throw new GalleryException.Format("gallery: " + e.getMessage());
       }
@@ -129,11 +139,12 @@ final class GalleryBody {
     UUID id = new UUID(in.getLong(), in.getLong());
     in.order(ByteOrder.LITTLE_ENDIAN);
     long created = in.getLong();
-    String name = readText(in);
+    String name = readText(in, in.get() & 0xff);
     String wrong = Entry.wrongWithName(name);
     if (wrong != null) {
       throw broken("names on one line, got " + wrong);
     }
+    Map<String, String> metadata = readMetadata(in);
     int count = in.getShort() & 0xffff;
     if (count == 0) {
       throw broken("a template of each person, got somebody without");
@@ -144,7 +155,19 @@ final class GalleryBody {
       vectors.add(vector);
       used.add(vector.model);
     }
-    return new Entry(id, name, created, vectors);
+    return new Entry(id, name, created, metadata, vectors);
+  }
+
+  private static Map<String, String> readMetadata(ByteBuffer in) {
+    Map<String, String> metadata = new LinkedHashMap<String, String>();
+    int count = in.getShort() & 0xffff;
+    for (int at = 0; at < count; at++) {
+      String key = readText(in, in.getInt());
+      if (metadata.put(key, readText(in, in.getInt())) != null) {
+        throw broken("each name of metadata once, got one twice");
+      }
+    }
+    return metadata;
   }
 
   private static Entry.Vector readVector(ByteBuffer in, List<TemplateModel> models) {
@@ -165,26 +188,19 @@ final class GalleryBody {
     return new Entry.Vector(model, created, numbers);
   }
 
-  /** The models of `entries` in the order of their first use, each with its number. */
-  private static Map<TemplateModel, Integer> models(List<Entry> entries) {
-    Map<TemplateModel, Integer> models = new LinkedHashMap<TemplateModel, Integer>();
-    for (Entry entry : entries) {
-      for (Entry.Vector vector : entry.vectors) {
-        if (!models.containsKey(vector.model)) {
-          models.put(vector.model, models.size());
-        }
-      }
-    }
-    return models;
-  }
-
   private static void putText(ByteBuffer out, String text) {
-    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-    out.put((byte) bytes.length).put(bytes);
+    out.put((byte) bytes(text).length).put(bytes(text));
   }
 
-  private static String readText(ByteBuffer in) {
-    byte[] bytes = new byte[in.get() & 0xff];
+  private static byte[] bytes(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String readText(ByteBuffer in, int size) {
+    if (size < 0 || size > in.remaining()) {
+      throw new BufferUnderflowException();
+    }
+    byte[] bytes = new byte[size];
     in.get(bytes);
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();

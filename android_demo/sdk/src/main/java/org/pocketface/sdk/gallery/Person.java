@@ -3,6 +3,7 @@ package org.pocketface.sdk.gallery;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.jetbrains.annotations.NotNull;
 
 /** Somebody who is enrolled, without the templates themselves. A snapshot: later changes to the gallery do not show in it. */
@@ -10,12 +11,14 @@ public final class Person {
   private final String id;
   private final String name;
   private final long created;
+  private final Map<String, String> metadata;
   private final List<Template> templates;
 
-  Person(String id, String name, long created, List<Template> templates) {
+  Person(String id, String name, long created, Map<String, String> metadata, List<Template> templates) {
     this.id = id;
     this.name = name;
     this.created = created;
+    this.metadata = metadata;
     this.templates = Collections.unmodifiableList(new ArrayList<Template>(templates));
   }
 
@@ -34,6 +37,12 @@ public final class Person {
   /** When the person was enrolled: milliseconds since 1970 UTC. */
   public long created() {
     return created;
+  }
+
+  /** The app's own, by name; empty where it gave none. */
+  @NotNull
+  public Map<String, String> metadata() {
+    return metadata;
   }
 
   /** What is known of each template, oldest first; at least one. */

@@ -39,7 +39,7 @@ public final class CrashTest {
     return Arrays.asList(
         new Object[] {"enrol", (Change) gallery -> gallery.enrol("Carol", Samples.FIRST, templates)},
         new Object[] {"add", (Change) gallery -> gallery.add(first(gallery), Samples.SECOND, others)},
-        new Object[] {"replace", (Change) gallery -> gallery.replace(first(gallery), Samples.SECOND, others)},
+        new Object[] {"re-enrol", (Change) gallery -> gallery.reEnrol(first(gallery), Samples.SECOND, others)},
         new Object[] {"rename", (Change) gallery -> gallery.rename(first(gallery), "Alicia")},
         new Object[] {"delete", (Change) gallery -> gallery.delete(first(gallery))},
         new Object[] {"delete all", (Change) Gallery::deleteAll});

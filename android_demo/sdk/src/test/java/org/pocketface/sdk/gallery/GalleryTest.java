@@ -138,7 +138,7 @@ public final class GalleryTest {
       all.addAll(given);
       expected.put(name, all);
     } else if (kind < 24) {
-      gallery.replace(id, Samples.FIRST, given);
+      gallery.reEnrol(id, Samples.FIRST, given);
       expected.put(name, given);
     } else {
       gallery.delete(id);
@@ -228,7 +228,7 @@ public final class GalleryTest {
     assertEquals(Arrays.asList("Alice", "Bob"), names(gallery.enrolAgain(current)));
     assertTrue(gallery.enrolAgain(Arrays.asList(Samples.FIRST.sha256(), Samples.SECOND.sha256())).isEmpty());
 
-    gallery.replace(bob.id(), Samples.SECOND, Samples.templates(random, Samples.SECOND, 1));
+    gallery.reEnrol(bob.id(), Samples.SECOND, Samples.templates(random, Samples.SECOND, 1));
     assertEquals(Collections.singletonList("Alice"), names(gallery.enrolAgain(current)));
     assertEquals(bob.id(), gallery.person(bob.id()).id());
     try (Templates before = gallery.templatesFor(Samples.FIRST);

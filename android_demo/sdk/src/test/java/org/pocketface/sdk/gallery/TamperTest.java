@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.security.GeneralSecurityException;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Random;
 import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
@@ -148,6 +149,9 @@ public final class TamperTest {
     return joined(header, seal.doFinal(body));
   }
 
+  /** Metadata: "note" is "å". */
+  private static final Object NOTE = joined((short) 1, 4, new byte[] {'n', 'o', 't', 'e'}, 2, new byte[] {(byte) 0xc3, (byte) 0xa5});
+
   private static byte[] model(int digest, int size) {
     return joined(filled(32, digest), (short) size, "int8");
   }
@@ -161,7 +165,11 @@ public final class TamperTest {
   }
 
   private static byte[] person(int id, Object name, byte[]... templates) {
-    byte[] start = joined(filled(16, id), 1_700_000_000_000L, name, (short) templates.length);
+    return person(id, name, (Object) joined((short) 0), templates);
+  }
+
+  private static byte[] person(int id, Object name, Object metadata, byte[]... templates) {
+    byte[] start = joined(filled(16, id), 1_700_000_000_000L, name, metadata, (short) templates.length);
     for (byte[] template : templates) {
       start = joined(start, template);
     }
@@ -171,13 +179,14 @@ public final class TamperTest {
   @Test
   public void aFileMadeByTheDocumentedFormatIsRead() throws Exception {
     byte[] body = joined(2, (short) 2, model(0xab, 2), model(0xcd, 3),
-        person(0x11, "Åsa", template(0, 0.6f, 0.8f), template(1, 0, -1, 0)), person(0x22, "Bo", template(1, 1, 0, 0)));
+        person(0x11, "Åsa", NOTE, template(0, 0.6f, 0.8f), template(1, 0, -1, 0)), person(0x22, "Bo", template(1, 1, 0, 0)));
     Files.write(file.toPath(), sealed(body));
     Gallery gallery = Gallery.open(file, key);
     Person person = gallery.people().get(0);
     assertEquals("11111111-1111-1111-1111-111111111111", person.id());
     assertEquals("Åsa", person.name());
     assertEquals(1_700_000_000_000L, person.created());
+    assertEquals(Collections.singletonMap("note", "å"), person.metadata());
     assertEquals(1_700_000_000_001L, person.templates().get(1).created());
     assertEquals(new String(new char[32]).replace("\0", "cd"), person.templates().get(1).model().sha256());
     try (Templates templates = gallery.templatesFor(person.templates().get(0).model())) {
@@ -208,6 +217,9 @@ public final class TamperTest {
       joined(1, (short) 1, model(1, 2), person(1, "two\nlines", template(0, 1, 0))),
       joined(1, (short) 1, model(1, 2), person(1, new byte[] {1, (byte) 0xff}, template(0, 1, 0))),
       joined(1, (short) 0, person(1, "A")),
+      joined(1, (short) 1, model(1, 2), person(1, "A", (Object) joined((short) 1, 1, new byte[] {'a'}, -1), template(0, 1, 0))),
+      joined(1, (short) 1, model(1, 2), person(1, "A", (Object) joined((short) 1, 1, new byte[] {'a'}, 1 << 30), template(0, 1, 0))),
+      joined(1, (short) 1, model(1, 2), person(1, "A", (Object) joined((short) 2, 0, 0, 0, 0), template(0, 1, 0))),
       joined(1, (short) 1, model(1, 2), person(1, "A", template(1, 1, 0))),
       joined(1, (short) 1, model(1, 2), person(1, "A", template(0, Float.NaN, 0))),
       joined(1, (short) 1, model(1, 2), person(1, "A", template(0, 1, 1))),
