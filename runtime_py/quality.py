@@ -1,17 +1,20 @@
 """Whether the picture of a face is good enough to enrol from: large, whole, looking at the camera, lit and sharp.
 
-Rules of thumb that a person can act upon; not a learned measure of how well a picture will match. The phone's app judges by the
-same measures and bounds.
+Rules of thumb that a person can act upon; not a learned measure of how well a picture will match. quality.json says what each measures
+and where its bounds are; the phone's app judges by the same.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from runtime_py import manifest
+from runtime_py import manifest, typed_json
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Face
 
@@ -36,23 +39,34 @@ class Measure:
         return min(1.0, max(0.0, GATE + (1 - GATE) * (value - self.gate) / (self.good - self.gate)))
 
 
-SIZE = Measure("small", 1.0, 1.8, "come closer or take a larger picture")
-"""Distance of the eyes in the picture over that in the crop: below 1 the crop is made of invented pixels."""
-INSIDE = Measure("cut off", 0.95, 1.0, "take the whole face into the picture")
-"""Share of the box that lies in the picture."""
-SIDEWAYS = Measure("turned sideways", 0.25, 0.08, "look at the camera")
-"""How far the nose is off the middle of the eyes, along them, in distances of the eyes: about half the tangent of the turn."""
-UP_DOWN = Measure("turned up or down", 0.22, 0.10, "look at the camera")
-"""How far the nose is off the middle between eyes and mouth, in distances of eyes and mouth."""
-TILT = Measure("tilted", 25.0, 8.0, "hold the head upright")
-"""Degrees. Alignment turns the crop upright again, but the detector was made for upright faces."""
-DARK = Measure("dark", 45.0, 80.0, "turn to the light")
-"""Mean luma of the face, 0 to 255."""
-BRIGHT = Measure("bright", 225.0, 195.0, "turn away from the light")
-FLAT = Measure("flat", 12.0, 24.0, "light the face from one side")
-"""Standard deviation of the luma."""
-SHARP = Measure("blurred", 0.01, 0.03, "hold still, or clean the lens")
-"""Energy of the Laplacian over the variance of the luma: a crop blurred by a Gaussian of 1 pixel has about 0.04, by 2 pixels 0.007."""
+@dataclass(frozen=True)
+class _Bound:
+    """What quality.json states of a measure."""
+
+    gate: float
+    good: float
+    measures: str
+    """What the number is."""
+
+
+_JSON: Mapping[str, Any] = typed_json.parse(Path(__file__).with_name("quality.json").read_bytes())
+STATED = {name: typed_json.read(_Bound, value, f"quality.json: {name}") for name, value in _JSON.items()}
+"""The bounds, by the measure's name. Their one home: the Android app's are written from it (`toolchain/android/quality_bounds.py`)."""
+
+
+def _measure(name: str, flaw: str, advice: str) -> Measure:
+    return Measure(flaw, STATED[name].gate, STATED[name].good, advice)
+
+
+SIZE = _measure("size", "small", "come closer or take a larger picture")
+INSIDE = _measure("inside", "cut off", "take the whole face into the picture")
+SIDEWAYS = _measure("sideways", "turned sideways", "look at the camera")
+UP_DOWN = _measure("up_down", "turned up or down", "look at the camera")
+TILT = _measure("tilt", "tilted", "hold the head upright")
+DARK = _measure("dark", "dark", "turn to the light")
+BRIGHT = _measure("bright", "bright", "turn away from the light")
+FLAT = _measure("flat", "flat", "light the face from one side")
+SHARP = _measure("sharp", "blurred", "hold still, or clean the lens")
 
 
 @dataclass(frozen=True)
