@@ -2,7 +2,7 @@
 
 Checked in this order, all before any native code sees a byte: the file's own hash, the container, the manifest, each
 blob's hash, the structure of each .tflite. A packed variant is rebuilt when it is asked for, and checked against the
-hash of what it must become.
+hash of what it must become; a level of another variant is rebuilt from that one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import stat
 from pathlib import Path
 
-from runtime_py import container, packed
+from runtime_py import container, packed, prefixes
 from runtime_py.errors import BundleHashError, BundleManifestError, BundleModelError, BundleReadError, BundleVariantError
-from runtime_py.manifest import InputContract, Manifest, Variant, read_manifest
+from runtime_py.manifest import InputContract, Manifest, Threshold, Variant, read_manifest
 
 __all__ = ["Bundle", "InputContract", "check_tflite"]
 
@@ -74,6 +74,30 @@ class Bundle:
                 return variant
         raise BundleVariantError(f"{self.source}: expected one of the variants {', '.join(self.variants)}, got {wanted!r}")
 
+    def level(self, name: str, variant: str | None = None) -> Variant:
+        """What the manifest says of the level of that name of a variant's net (None: the default one's). Error: BundleVariantError."""
+        of = self.variant(variant).name
+        levels = self.manifest.levels_of(of)
+        if levels is None:
+            raise BundleVariantError(f"{self.source}: expected a variant with levels, got {of}, which has none; leave the level out")
+        found = levels.named(name)
+        if found is None:
+            known = ", ".join(level.name for level in levels.levels)
+            raise BundleVariantError(f"{self.source}: expected one of the levels {known} of {levels.whole}, got {name!r}")
+        return self.variant(found.variant)
+
+    def template_variant(self, variant: Variant) -> Variant:
+        """The variant whose templates those of `variant` count as: itself, or, of a level, the whole net, with which it shares the
+        embedding space."""
+        levels = self.manifest.levels_of(variant.name)
+        return variant if levels is None else self.variant(levels.whole)
+
+    def shared_thresholds(self, variant: Variant) -> tuple[Threshold, ...]:
+        """The thresholds for comparisons of `variant` with whatever counts as its templates: its own, or, of a level, those that hold
+        whichever level made the template."""
+        levels = self.manifest.levels_of(variant.name)
+        return variant.thresholds if levels is None else levels.shared_thresholds(variant.name, variant.thresholds)
+
     def manifest_text(self) -> str:
         """The manifest as it lies in the file, JSON."""
         return bytes(self._members[container.MANIFEST]).decode("utf-8")
@@ -93,7 +117,11 @@ class Bundle:
         blob = self.blob(variant.file)
         if not variant.packed:
             return bytes(blob)
-        model = packed.unpack(blob)
+        levels = self.manifest.levels_of(variant.name)
+        if levels is None or variant.name == levels.whole:
+            model = packed.unpack(blob)
+        else:
+            model = prefixes.rebuild(blob, self.model(levels.whole))
         digest = hashlib.sha256(model).hexdigest()
         where = f"{self.source}: {variant.file}"
         if (len(model), digest) != (variant.size, variant.sha256):

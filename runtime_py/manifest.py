@@ -13,20 +13,32 @@ from typing import Annotated, Any, Literal
 
 from runtime_py import typed_json
 from runtime_py.errors import BundleManifestError, BundleVersionError
+from runtime_py.figures import PATH as PATH
+from runtime_py.figures import Accuracy as Accuracy
+from runtime_py.figures import Bytes as Bytes
+from runtime_py.figures import Cosine as Cosine
+from runtime_py.figures import Count as Count
+from runtime_py.figures import FaceTerms as FaceTerms
+from runtime_py.figures import KeptTar as KeptTar
+from runtime_py.figures import Name as Name
+from runtime_py.figures import Parity as Parity
+from runtime_py.figures import Path as Path
+from runtime_py.figures import Sha256 as Sha256
+from runtime_py.figures import Share as Share
+from runtime_py.figures import Size as Size
+from runtime_py.figures import Threshold as Threshold
+from runtime_py.figures import UnsupportedThreshold as UnsupportedThreshold
+from runtime_py.levels import CrossLevel as CrossLevel
+from runtime_py.levels import CrossRate as CrossRate
+from runtime_py.levels import Level as Level
+from runtime_py.levels import LevelSet as LevelSet
+from runtime_py.levels import check_levels
 from runtime_py.typed_json import Bounds, Items, Pattern, TypedJsonError
 
-SCHEMA_MAJOR, SCHEMA_MINOR = 1, 0
+SCHEMA_MAJOR, SCHEMA_MINOR = 1, 1
 """Another major version is refused. A later minor version may only add fields that a reader need not know, so that they
 are skipped there; in this version and earlier ones an unknown field is an error."""
 
-PATH = "[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*"
-Path = Annotated[str, Pattern(PATH)]
-Name = Annotated[str, Pattern("[a-z0-9][a-z0-9._-]*")]
-Sha256 = Annotated[str, Pattern("[0-9a-f]{64}")]
-Count = Annotated[int, Bounds(0, 2**53 - 1)]
-Size = Annotated[int, Bounds(1, 4096)]
-Share = Annotated[float, Bounds(0, 1)]
-Cosine = Annotated[float, Bounds(-1, 1)]
 Role = Literal["model", "packed-model", "detector", "golden-image", "golden-crop", "golden-embeddings", "model-card", "licence"]
 
 
@@ -128,100 +140,6 @@ class TensorSpec:
     def __post_init__(self) -> None:
         if (self.dtype == "float32") != (self.quantization is None):
             raise ValueError(f"quantization: expected for int8 and uint8 and only there, got dtype {self.dtype} and {self.quantization}")
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """Sizes of a variant: the .tflite that runs, the same through gzip level 9, and what the bundle stores."""
-
-    raw: Count
-    gzip: Count
-    stored: Count
-
-
-@dataclass(frozen=True)
-class Parity:
-    """Embeddings of `runtime` against those of `against` on the same `faces` images, each L2-normalised; rounded so that
-    machines agree. `p1_cosine` is the first percentile."""
-
-    runtime: str
-    against: str
-    faces: Count
-    max_abs: Annotated[float, Bounds(0, 2)]
-    min_cosine: Cosine
-    p1_cosine: Cosine
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """`value` (and the standard deviation `std` where the protocol has folds), as a share of 1, of a protocol on data whose
-    fingerprint is `data_sha256`."""
-
-    protocol: str
-    data_sha256: Sha256
-    value: Share
-    std: Share | None = None
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """Two faces match where their similarity is at least `similarity`; then a false match rate of `fmr` was measured on
-    `comparisons` pairs of different people, `independent` of which share no person, with the interval from `fmr_low` to
-    `fmr_high` (95 %)."""
-
-    fmr: Share
-    similarity: Cosine
-    fmr_low: Share
-    fmr_high: Share
-    comparisons: Count
-    independent: Count
-    data_sha256: Sha256
-
-
-@dataclass(frozen=True)
-class UnsupportedThreshold:
-    """A false match rate that the faces at hand could not support a threshold for, and why."""
-
-    fmr: Share
-    reason: str
-
-
-@dataclass(frozen=True)
-class KeptTar:
-    """The true accept rate `tar` at the false accept rate `far`, and the `reference` variant's on the same faces.
-
-    What was kept is tar / reference; `kept_low` to `kept_high` is its interval (95 %, both rates on the same draws of people).
-    """
-
-    far: Share
-    tar: Share
-    reference: Share
-    kept_low: Annotated[float, Bounds(0)]
-    kept_high: Annotated[float, Bounds(0)]
-
-
-@dataclass(frozen=True)
-class FaceTerms:
-    """A variant against the fp32 one on the same faces: what compression cost in terms of faces.
-
-    `threshold_drift`: how far the similarity threshold at `drift_far` moved, this variant's less fp32's. The cosines are those
-    of each image's two embeddings; `p1` is the first percentile, `p50` the median. Rounded so that machines agree.
-    """
-
-    protocol: str
-    data_sha256: Sha256
-    images: Count
-    identities: Count
-    kept: tuple[KeptTar, ...]
-    rank1: Share
-    reference_rank1: Share
-    equal_error_rate: Share
-    reference_equal_error_rate: Share
-    drift_far: Share
-    threshold_drift: Annotated[float, Bounds(-2, 2)]
-    min_cosine: Cosine
-    p1_cosine: Cosine
-    p50_cosine: Cosine
 
 
 @dataclass(frozen=True)
@@ -391,6 +309,7 @@ class Manifest:
     licences: Annotated[tuple[Licence, ...], Items(1)]
     data: tuple[DataSource, ...]
     files: Annotated[tuple[File, ...], Items(1)]
+    levels: tuple[LevelSet, ...] = ()
 
     def __post_init__(self) -> None:
         paths = [file.path for file in self.files]
@@ -403,6 +322,11 @@ class Manifest:
             )
         self._check_roles({file.path: file for file in self.files})
         self._check_templates()
+        check_levels(self.levels, {variant.name: variant.packed for variant in self.variants})
+
+    def levels_of(self, variant: str) -> LevelSet | None:
+        """The levels that `variant` is one of; None where it is none."""
+        return next((found for found in self.levels if found.level_of(variant) is not None), None)
 
     def _check_roles(self, files: Mapping[str, File]) -> None:
         """Every path that the manifest uses is a blob of the right role, and sizes agree."""

@@ -6,17 +6,19 @@ from __future__ import annotations
 import dataclasses
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runtime_py import manifest
 from runtime_py.embedder import Embedder
 from runtime_py.interpreter import Interpreter, shape_of
 from toolchain.accuracies import Accuracies, Measured
+from toolchain.convert.level import Level
 from toolchain.detector import packaged_detector, template
 from toolchain.golden import golden_embeddings, golden_vectors
 from toolchain.parity import host
 from toolchain.provenance import Provenance
+from toolchain.recipe import Variant
 from toolchain.report.machine import conversion_versions
 from toolchain.rounding import rounded_down, rounded_up
 from toolchain.targets import Target
@@ -26,13 +28,15 @@ from toolchain.variants import Made
 @dataclass(frozen=True)
 class Stated:
     """What is known of the weights beside themselves: measured figures, licences and data, the model card, and the gates that
-    variants missed, by name, where they were allowed to. `arm64`: parity on arm64 by the sha256 of the .tflite."""
+    variants missed, by name, where they were allowed to. `arm64`: parity on arm64 by the sha256 of the .tflite. `matching`: how well levels
+    of a net match each other, by the name of the whole net's variant."""
 
     accuracies: Accuracies
     provenance: Provenance
     card: bytes | None
     missed: Mapping[str, tuple[str, ...]]
     arm64: Mapping[str, tuple[manifest.Parity, ...]]
+    matching: Mapping[str, tuple[manifest.CrossLevel, ...]] = field(default_factory=dict)
 
 
 def plain(value: Any) -> Any:
@@ -113,6 +117,18 @@ def golden_bound(made: Made) -> float:
     return min(0.9999, max(0.99, made.variant.gate.min_cosine or 0.0))
 
 
+def level_sets(variants: Sequence[Variant], matching: Mapping[str, tuple[manifest.CrossLevel, ...]]) -> tuple[manifest.LevelSet, ...]:
+    """The levels among `variants`, a set for each whole net."""
+    found = []
+    for whole in variants:
+        lower = [item for item in variants if isinstance(item, Level) and item.whole.name == whole.name]
+        if lower:
+            lower.sort(key=lambda item: -item.utilisation)
+            levels = [manifest.Level(item.level, item.name, item.utilisation) for item in lower]
+            found.append(manifest.LevelSet(whole.name, (manifest.Level("100", whole.name, 1.0), *levels), matching.get(whole.name, ())))
+    return tuple(found)
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What `write_bundle` takes, the manifest as JSON `values` and the blobs; and the manifest's variants as they are."""
@@ -145,6 +161,7 @@ def assemble(record: manifest.RecipeRecord, name: str, target: Target, default: 
     if stated.card is not None:
         blobs["model-card.md"], roles["model-card.md"] = stated.card, "model-card"
     size = sections[0].output.shape[-1]
+    levels = level_sets([item.variant for item in made], stated.matching)
     values = {
         "schema": f"{manifest.SCHEMA_MAJOR}.{manifest.SCHEMA_MINOR}",
         "name": name,
@@ -158,6 +175,7 @@ def assemble(record: manifest.RecipeRecord, name: str, target: Target, default: 
         "recipe": plain(record),
         "licences": plain([*stated.provenance.licences, detector.licence]),
         "data": plain(stated.provenance.data),
+        **({"levels": plain(levels)} if levels else {}),
         "files": [{"path": path, "role": role} for path, role in roles.items()],
     }
     return Parts(values, blobs, tuple(sections))

@@ -17,9 +17,12 @@ from runtime_py.bundle import Bundle
 from runtime_py.manifest import InputContract, RecipeRecord
 from toolchain import accuracies, assemble, variants
 from toolchain.bench.resident import kept_resident_bytes
+from toolchain.convert.level import Level
 from toolchain.convert.route import Onnx2Tf
+from toolchain.cross_level import match_made
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
+from toolchain.distill import TrainedTeacher
 from toolchain.errors import DataError, RecipeError
 from toolchain.kept import Kept, KeptBytes, cache_folder, key_of
 from toolchain.load import load_model
@@ -68,6 +71,9 @@ class Order:
         for name in (*(self.variants or ()), *self.allow):
             if name not in names:
                 raise RecipeError(f"{name}: recipe {self.recipe.name} has no such variant; expected some of {', '.join(names)}")
+        for variant in self.chosen:
+            if isinstance(variant, Level) and variant.whole.name not in [item.name for item in self.chosen]:
+                raise RecipeError(f"{variant.name}: is stored as a part of {variant.whole.name}; ask for that variant too")
         if self.contract is not None and self.weights is None:
             raise RecipeError("--input states what weights of your own take; give them by --weights, or leave it out")
         if not 0 <= self.seed < 2**53:
@@ -87,20 +93,24 @@ class Order:
 
 
 def with_steps(stage: Stage, steps: int | None) -> Stage:
-    """`stage` with its training steps replaced, where it has any: a field `steps`, or training settings whose phases are
-    stretched in proportion. None: as it is."""
+    """`stage` with its training steps replaced, where it has any: a field `steps`, or training settings, its own or those of a teacher
+    that it trains, whose phases are stretched in proportion. None: as it is."""
     if steps is None or not stage.trains:
         return stage
-    changed: dict[str, Any] = {}
-    for item in fields(stage):
-        value = getattr(stage, item.name)
-        if item.name == "steps":
-            changed["steps"] = steps
-        elif isinstance(value, TrainSettings):
-            share = steps / value.steps
-            phases = tuple(replace(phase, steps=max(1, round(phase.steps * share))) for phase in value.phases)
-            changed[item.name] = replace(value, phases=phases)
-    return replace(stage, **changed)
+    changed: dict[str, Any] = {item.name: _stretched(getattr(stage, item.name), steps) for item in fields(stage)}
+    return replace(stage, **(changed | ({"steps": steps} if "steps" in changed else {})))
+
+
+def _stretched(value: Any, steps: int) -> Any:
+    """`value`, a setting, with all training settings within it stretched to `steps`."""
+    if isinstance(value, TrainSettings):
+        share = steps / value.steps
+        return replace(value, phases=tuple(replace(phase, steps=max(1, round(phase.steps * share))) for phase in value.phases))
+    if isinstance(value, tuple):
+        return tuple(_stretched(item, steps) for item in value)
+    if isinstance(value, TrainedTeacher):
+        return replace(value, by=replace(value.by, settings=_stretched(value.by.settings, steps)))
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +148,7 @@ def make_variants(order: Order) -> Batch:
         with clock.of(variant.name):
             staged = workshop.staged(variant, model)
             if isinstance(staged, Model):
-                made.append(workshop.make(variant, staged))
+                made.append(workshop.make(variant, staged, model))
                 continue
         left_out[variant.name] = f"{type(staged).__name__} needs face images; give --images FOLDER or TAR of aligned faces"
         order.progress.say(f"{variant.name}: left out: {left_out[variant.name]}")
@@ -168,7 +178,9 @@ def build(order: Order, target: Target, out: Path, recorded: Path | None = None,
     missed = variants.judge(batch.made, order.allow, measured)
     with clock.of("arm64"):
         on_arm64, not_checked = arm64_build.figures(batch.made, batch.workshop.images, arm64, batch.workshop.files, order.progress)
-    stated = assemble.Stated(measured, stated_provenance, card, missed, on_arm64)
+    with clock.of("levels"):
+        matching = match_made(batch.made, batch.workshop)
+    stated = assemble.Stated(measured, stated_provenance, card, missed, on_arm64, matching)
     with clock.of("assembling"):
         default = _default(order, batch)
         parts = assemble.assemble(_record(order, batch), order.name, target, default, batch.made, stated)

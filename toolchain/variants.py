@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 import toolchain
 from toolchain.accuracies import Accuracies
+from toolchain.convert.level import Level
 from toolchain.convert.route import Onnx2Tf
 from toolchain.convert.tie import tie
 from toolchain.errors import GateError
 from toolchain.kept import Kept, KeptBytes, key_of
 from toolchain.model import Model
 from toolchain.pack.packed import pack
+from toolchain.pack.prefixes import cut
 from toolchain.parity import face_terms, host
 from toolchain.recipe import Variant
 from toolchain.report.machine import conversion_versions, machine
@@ -65,14 +67,17 @@ class Workshop:
             model = self.kept.apply(stage, model, self.context)
         return model
 
-    def make(self, variant: Variant, model: Model) -> Made:
-        """Converts `model`, which has gone through the variant's stages, packs it where the variant is packed, and compares
+    def make(self, variant: Variant, model: Model, start: Model) -> Made:
+        """Converts `model`, which is `start` gone through the variant's stages, packs it where the variant is packed, and compares
         it with torch.
 
         Errors: ConversionError; GateError where LiteRT cannot run the result whole. The variant's own gate is not judged here.
         """
         tflite = self.convert(variant, model)
-        stored = self.packed(model, tflite) if variant.packed else tflite
+        if isinstance(variant, Level):
+            stored = cut(tflite, self.convert(variant.whole, start))
+        else:
+            stored = self.packed(model, tflite) if variant.packed else tflite
         return Made(variant, model, tflite, stored, self.compared(variant, model, tflite))
 
     def convert(self, variant: Variant, model: Model) -> bytes:

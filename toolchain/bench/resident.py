@@ -30,10 +30,16 @@ def resident_bytes(bundle: Bundle, name: str) -> int | None:
     if not memory_worker.STATUS.exists():
         return None
     variant = bundle.variant(name)
+    whole = bundle.template_variant(variant)
+    # A level is rebuilt from the whole net, which is read for that and then no longer needed.
+    parts = [variant] if variant == whole else [variant, whole]
     with tempfile.TemporaryDirectory() as folder:
-        stored = Path(folder) / "stored"
-        stored.write_bytes(bundle.blob(variant.file))
-        command = [sys.executable, "-m", memory_worker.__name__, "packed" if variant.packed else "plain", str(stored)]
+        files = []
+        for part in parts:
+            files.append(Path(folder) / part.name)
+            files[-1].write_bytes(bundle.blob(part.file))
+        forms = ["packed" if part.packed else "plain" for part in parts]
+        command = [sys.executable, "-m", memory_worker.__name__, *forms, *map(str, files)]
         environment = {**os.environ, "PYTHONPATH": str(Path(toolchain.__file__).parents[1])}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:

@@ -160,7 +160,9 @@ class _Walk:
         return first
 
     def _unknown(self, what: str) -> RecipeError:
-        return RecipeError(f"{self.net}: {what}: not known what it does to channels; choose a net of convolutions, batch norms and additions")
+        return RecipeError(
+            f"{self.net}: {what}: not known what it does to channels; choose a net of convolutions, batch norms and additions"
+        )
 
 
 def kept_channels(group: ChannelGroup, utilisation: float) -> int:

@@ -1,7 +1,7 @@
 """FineTuneLevels: trains one set of weights to serve several widths at once.
 
-Channel prioritisation (Tang, Su, Lin, Chang, National Taiwan University, 2018), steps 4 to 6: all of batch norm is frozen, gains, shifts and
-statistics, and the loss is the sum of the losses at the utilisation levels, each computed by the first channels of every layer.
+Channel prioritisation (Tang, Su, Lin, Chang, National Taiwan University, 2018), steps 4 to 6: all of batch norm is frozen, gains,
+shifts and statistics, and the loss is the sum of the losses at the utilisation levels, each computed by the first channels of every layer.
 Frozen batch norm is what makes a level a prefix: folded into the convolutions, its factors and shifts are the whole net's.
 
 The classifier and the centres are one for all levels, so that the levels' embeddings fall into one space. Beside that each lower
@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional

@@ -1,8 +1,8 @@
 """Prioritise: training that puts the channels of every layer in the order of what they are worth, and makes the last ones worthless.
 
 Channel prioritisation (Tang, Su, Lin, Chang, National Taiwan University, 2018), the pre-training stage. What a channel is worth is
-told by its batch norm's gain γ, as in network slimming (Liu et al., ICCV 2017). The gains start in falling order, γ_l^(k) = 1 − (k − 1) / N_l for
-channel k of the N_l of layer l, and the loss is that of the task with two penalties,
+told by its batch norm's gain γ, as in network slimming (Liu et al., ICCV 2017). The gains start in falling order,
+γ_l^(k) = 1 − (k − 1) / N_l for channel k of the N_l of layer l, and the loss is that of the task with two penalties,
 
     λs Σ |γ_l^(k)| + λm Σ max(0, γ_l^(k+1) − γ_l^(k)),
 
