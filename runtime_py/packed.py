@@ -5,15 +5,19 @@ of `count` bytes (all first bytes, all second bytes, ...). Each plane is coded b
 an interleaved rANS coder (Duda, "Asymmetric numeral systems", arXiv:1311.2540, section 3, in the range variant; the
 interleaving is Giesen, "Interleaved entropy coders", arXiv:1402.3392). Int8 weights of 16 levels cost their entropy
 that way, binary ones a bit, sparse ones less, and float32 values that are exact in fp16 cost what fp16 would: the bytes
-that are always zero have one symbol and cost nothing. All the rest of the file, the *skeleton*, is deflated.
+that are always zero have one symbol and cost nothing. Floats of few values are a region of their own kind: a *codebook* of up to
+4,096 of them and for each value its index, coded in two parts, the low bits by a table that depends on the high ones, so that
+together they cost the entropy of the whole index. All the rest of the file, the *skeleton*, is deflated.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +25,8 @@ import numpy.typing as npt
 from runtime_py.errors import PackedFormatError, PackedHashError, PackedLimitError, PackedStreamError, PackedVersionError
 
 MAGIC = b"PFPK"
-VERSION = 1
+PLAIN_VERSION, CODEBOOK_VERSION = 1, 2
+"""The second has regions with a codebook; else they are the same, and files without such a region are written as the first."""
 HEADER = struct.Struct("<4sHHIIIII32s")
 """magic, version, zero, tflite size, structure size, deflated size, lanes, words, sha256 of the .tflite."""
 PROBABILITY_BITS = 12
@@ -36,6 +41,11 @@ MAX_REGIONS = 65536
 MAX_WIDTH = 8
 MAX_LANES = 65536
 MAX_STEPS = 1 << 16
+LISTED, GEOMETRIC = 32, 33
+"""Kinds of regions with a codebook; a lesser kind is the width of a plain one."""
+MAX_ENTRIES = 4096
+MAX_LOW_BITS = 8
+_CHUNK = 1 << 16
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -44,6 +54,7 @@ Bytes = npt.NDArray[np.uint8]
 class Header:
     """The fixed fields at the start of a packed file, checked."""
 
+    version: int
     tflite_size: int
     structure_size: int
     deflated_size: int
@@ -70,6 +81,39 @@ class Region:
     tables: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class CodebookRegion:
+    """`count` float32 values at `offset` of the .tflite, each one of `entries` of a codebook.
+
+    Of an index the bits above `low_bits` are coded by table `high`, those below by table `low[index >> low_bits]`; `low` is empty where
+    `low_bits` is 0. `codebook`: the values' bits, uint32 `[entries]`, or (first, ratio) of `geometric_values`.
+    """
+
+    offset: int
+    count: int
+    entries: int
+    low_bits: int
+    high: int
+    low: tuple[int, ...]
+    codebook: npt.NDArray[np.uint32] | tuple[float, float]
+
+    width = 4
+
+    @property
+    def groups(self) -> int:
+        """How many values the high part of an index has."""
+        return (self.entries - 1 >> self.low_bits) + 1
+
+    def values(self) -> npt.NDArray[np.uint32]:
+        """The bits of the codebook's float32 values `[entries]`."""
+        if isinstance(self.codebook, tuple):
+            return geometric_values(*self.codebook, self.entries).astype("<f4").view("<u4")
+        return self.codebook
+
+
+AnyRegion = Region | CodebookRegion
+
+
 def unpack(data: bytes | memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> bytes:
     """The .tflite that `data` was packed from, byte for byte.
 
@@ -81,12 +125,12 @@ def unpack(data: bytes | memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> bytes
     states_at = HEADER.size + header.deflated_size
     words_at = states_at + 4 * header.lanes
     structure = _inflate(view[HEADER.size : states_at], header.structure_size)
-    tables, regions, skeleton = _read_directory(structure, header.tflite_size)
+    tables, regions, skeleton = _read_directory(structure, header)
     states = np.frombuffer(view[states_at:words_at], "<u4").astype(np.uint32)
     words = np.frombuffer(view[words_at:], "<u2").astype(np.uint32)
     result = np.empty(header.tflite_size, np.uint8)
     _fill_skeleton(result, regions, skeleton)
-    _fill_planes(result, tables, regions, _Decoder(states, words))
+    _fill_regions(result, tables, regions, _Decoder(states, words))
     rebuilt = result.tobytes()
     digest = hashlib.sha256(rebuilt).digest()
     if digest != header.sha256:
@@ -112,8 +156,9 @@ def read_header(view: memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> Header:
     magic, version, zero, size, structure, deflated, lanes, words, digest = HEADER.unpack_from(view)
     if magic != MAGIC:
         raise PackedFormatError(f"packed model: expected {MAGIC!r} at byte 0, got {magic!r}")
-    if version != VERSION:
-        raise PackedVersionError(f"packed model: expected version {VERSION}, got {version}; use a release of the runtime that reads it")
+    if version not in (PLAIN_VERSION, CODEBOOK_VERSION):
+        known = f"{PLAIN_VERSION} or {CODEBOOK_VERSION}"
+        raise PackedVersionError(f"packed model: expected version {known}, got {version}; use a release of the runtime that reads it")
     if zero != 0:
         raise PackedFormatError(f"packed model: expected 0 at byte 6, got {zero}")
     if size > max_bytes:
@@ -125,7 +170,7 @@ def read_header(view: memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> Header:
     expected = HEADER.size + deflated + 4 * lanes + 2 * words
     if len(view) != expected:
         raise PackedFormatError(f"packed model: expected {expected} bytes in all, got {len(view)}")
-    return Header(size, structure, deflated, lanes, words, digest)
+    return Header(version, size, structure, deflated, lanes, words, digest)
 
 
 def _inflate(deflated: memoryview, size: int) -> bytes:
@@ -149,15 +194,19 @@ class _Fields:
         self.at = 0
 
     def take(self, dtype: str, count: int) -> npt.NDArray[np.int64]:
+        return self.view(dtype, count).astype(np.int64)
+
+    def view(self, dtype: str, count: int) -> npt.NDArray[Any]:
+        """The same in their own type, where they lie."""
         end = self.at + count * np.dtype(dtype).itemsize
         if end > len(self.data):
             raise PackedFormatError(f"packed model: the directory ends at byte {len(self.data)}, its fields go on to {end}")
-        values = np.frombuffer(self.data, dtype, count, self.at).astype(np.int64)
+        values = np.frombuffer(self.data, dtype, count, self.at)
         self.at = end
         return values
 
 
-def _read_directory(structure: bytes, tflite_size: int) -> tuple[list[Table], list[Region], memoryview]:
+def _read_directory(structure: bytes, header: Header) -> tuple[list[Table], list[AnyRegion], memoryview]:
     fields = _Fields(structure)
     table_count, region_count = fields.take("<u4", 2).tolist()
     if table_count > MAX_TABLES or region_count > MAX_REGIONS:
@@ -166,27 +215,53 @@ def _read_directory(structure: bytes, tflite_size: int) -> tuple[list[Table], li
         )
     tables = [_read_table(fields, index) for index in range(table_count)]
     gaps, counts = fields.take("<u4", region_count).tolist(), fields.take("<u4", region_count).tolist()
-    widths = fields.take("u1", region_count).tolist()
-    regions = []
+    kinds = fields.take("u1", region_count).tolist()
+    regions: list[AnyRegion] = []
     end = 0
-    for index, (gap, count, width) in enumerate(zip(gaps, counts, widths, strict=True)):
-        if count < 1 or not 1 <= width <= MAX_WIDTH:
+    for index, (gap, count, kind) in enumerate(zip(gaps, counts, kinds, strict=True)):
+        with_codebook = header.version >= CODEBOOK_VERSION and kind in (LISTED, GEOMETRIC)
+        if count < 1 or not (1 <= kind <= MAX_WIDTH or with_codebook):
             raise PackedFormatError(
-                f"packed model: region {index}: expected a count from 1 and a width of 1 to {MAX_WIDTH}, got {count}, {width}"
+                f"packed model: region {index}: expected a count from 1 and a width of 1 to {MAX_WIDTH}, got {count}, {kind}"
             )
-        used = tuple(fields.take("<u2", width).tolist())
-        if max(used) >= table_count:
-            raise PackedFormatError(f"packed model: region {index}: expected tables below {table_count}, got {used}")
-        regions.append(Region(end + gap, count, width, used))
-        end += gap + count * width
+        if with_codebook:
+            regions.append(_read_codebook_region(fields, index, end + gap, count, kind, table_count))
+        else:
+            regions.append(Region(end + gap, count, kind, _read_tables(fields, index, kind, table_count)))
+        end += gap + count * regions[-1].width
     skeleton = memoryview(structure)[fields.at :]
     coded = sum(region.count * region.width for region in regions)
-    if end > tflite_size or len(skeleton) != tflite_size - coded:
+    if end > header.tflite_size or len(skeleton) != header.tflite_size - coded:
         raise PackedFormatError(
-            f"packed model: expected regions within {tflite_size} bytes and the rest in the skeleton, "
+            f"packed model: expected regions within {header.tflite_size} bytes and the rest in the skeleton, "
             f"got regions to {end}, {coded} bytes in them and {len(skeleton)} in the skeleton"
         )
     return tables, regions, skeleton
+
+
+def _read_tables(fields: _Fields, region: int, count: int, table_count: int) -> tuple[int, ...]:
+    used = tuple(fields.take("<u2", count).tolist())
+    if used and max(used) >= table_count:
+        raise PackedFormatError(f"packed model: region {region}: expected tables below {table_count}, got {max(used)}")
+    return used
+
+
+def _read_codebook_region(fields: _Fields, index: int, offset: int, count: int, kind: int, table_count: int) -> CodebookRegion:
+    entries, low_bits = int(fields.take("<u2", 1)[0]), int(fields.take("u1", 1)[0])
+    groups = (entries - 1 >> low_bits) + 1
+    if not 1 <= entries <= MAX_ENTRIES or low_bits > MAX_LOW_BITS or groups > 256:
+        raise PackedFormatError(
+            f"packed model: region {index}: expected 1 to {MAX_ENTRIES} entries, at most {MAX_LOW_BITS} low bits and 256 values of the "
+            f"bits above, got {entries} entries and {low_bits} low bits"
+        )
+    (high,) = _read_tables(fields, index, 1, table_count)
+    low = _read_tables(fields, index, groups if low_bits else 0, table_count)
+    if kind == LISTED:
+        return CodebookRegion(offset, count, entries, low_bits, high, low, fields.view("<u4", entries))
+    first, ratio = fields.view("<f8", 2).tolist()
+    if not (0 < first < math.inf and 1 <= ratio < math.inf):
+        raise PackedFormatError(f"packed model: region {index}: expected a first value above 0 and a ratio from 1, got {first}, {ratio}")
+    return CodebookRegion(offset, count, entries, low_bits, high, low, (first, ratio))
 
 
 def _read_table(fields: _Fields, index: int) -> Table:
@@ -203,7 +278,7 @@ def _read_table(fields: _Fields, index: int) -> Table:
     return Table(values.astype(np.uint8), frequencies.astype(np.uint32))
 
 
-def _fill_skeleton(result: Bytes, regions: list[Region], skeleton: memoryview) -> None:
+def _fill_skeleton(result: Bytes, regions: list[AnyRegion], skeleton: memoryview) -> None:
     source = np.frombuffer(skeleton, np.uint8)
     taken = end = 0
     for region in regions:
@@ -214,20 +289,66 @@ def _fill_skeleton(result: Bytes, regions: list[Region], skeleton: memoryview) -
     result[end:] = source[taken:]
 
 
-def _fill_planes(result: Bytes, tables: list[Table], regions: list[Region], decoder: _Decoder) -> None:
-    """Planes come table by table; within a table by region, within a region by the plane's number."""
+def _fill_regions(result: Bytes, tables: list[Table], regions: list[AnyRegion], decoder: _Decoder) -> None:
+    """Planes, and the high parts of indices, come table by table; within a table by region, within a region by the plane's number.
+    Behind all of these come the low parts."""
     planes: list[list[Bytes]] = [[] for _ in tables]
+    coded = [(region, np.empty(region.count, np.uint8)) for region in regions if isinstance(region, CodebookRegion)]
+    highs = iter(coded)
     for region in regions:
-        end = region.offset + region.count * region.width
-        for number, table in enumerate(region.tables):
-            planes[table].append(result[region.offset + number : end : region.width])
+        if isinstance(region, CodebookRegion):
+            planes[region.high].append(next(highs)[1])
+        else:
+            end = region.offset + region.count * region.width
+            for number, table in enumerate(region.tables):
+                planes[table].append(result[region.offset + number : end : region.width])
     for model, targets in zip(tables, planes, strict=True):
         symbols = decoder.run(model, sum(len(target) for target in targets))
         start = 0
         for target in targets:
             target[:] = symbols[start : start + len(target)]
             start += len(target)
+    lows, starts = _low_parts(tables, coded, decoder)
     decoder.finish()
+    for book, high in coded:
+        _fill_from_codebook(result, book, high, lows, starts)
+
+
+def _low_parts(tables: list[Table], coded: list[tuple[CodebookRegion, Bytes]], decoder: _Decoder) -> tuple[Bytes, npt.NDArray[np.int64]]:
+    """The low parts of all indices, table by table, and where each table's begin. Within a table they come by region, within a region
+    in the order of its values."""
+    counts = np.zeros(len(tables), np.int64)
+    for region, high in coded:
+        if int(high.max()) >= region.groups:
+            raise PackedStreamError(f"packed model: expected indices below {region.entries} at byte {region.offset}, got a higher one")
+        if region.low_bits:
+            np.add.at(counts, list(region.low), np.bincount(high, minlength=region.groups))
+    starts = np.cumsum(counts) - counts
+    lows = np.empty(int(counts.sum()), np.uint8)
+    for table in np.flatnonzero(counts).tolist():
+        lows[starts[table] : starts[table] + counts[table]] = decoder.run(tables[table], int(counts[table]))
+    return lows, starts
+
+
+def _fill_from_codebook(result: Bytes, region: CodebookRegion, high: Bytes, lows: Bytes, starts: npt.NDArray[np.int64]) -> None:
+    """The region's floats. `starts` moves on by what is taken from `lows`. In chunks, so that what is held beside stays small."""
+    values, table_of = region.values(), np.array(region.low, np.uint16)
+    for begin in range(0, region.count, _CHUNK):
+        indices = high[begin : begin + _CHUNK].astype(np.intp)
+        if region.low_bits:
+            tables = table_of.take(indices)
+            order = np.argsort(tables, kind="stable")  # those of one table side by side, in their order: as they lie in `lows`
+            counts = np.bincount(tables, minlength=len(starts))
+            low = lows.take(np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(len(order)))
+            starts += counts
+            indices <<= region.low_bits
+            indices[order] |= low
+        if int(indices.max()) >= region.entries:
+            raise PackedStreamError(
+                f"packed model: expected indices below {region.entries} at byte {region.offset}, got {int(indices.max())}"
+            )
+        at = region.offset + 4 * begin
+        result[at : at + 4 * len(indices)] = values.take(indices).view(np.uint8)
 
 
 class _Decoder:

@@ -3,6 +3,8 @@ variants have them. No converter needed, so tests that need a model and not a pa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
@@ -17,9 +19,9 @@ def tiny_tflite(height: int, width: int, size: int, seed: int) -> bytes:
     return layers([height, width, 3], [levels[indices]], seed)
 
 
-def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int | None) -> bytes:
-    """A chain of layers: `weights` are int8 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`. Scales and biases are
-    drawn by `seed`, or all zero where it is None."""
+def layers(shape: list[int], weights: Sequence[npt.NDArray[np.int8] | npt.NDArray[np.float32]], seed: int | None) -> bytes:
+    """A chain of layers: `weights` are int8 or float32 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`. Scales of the
+    int8 ones and biases are drawn by `seed`, or all zero where it is None."""
     random = np.random.default_rng(seed)
     drawn = seed is not None
     model = schema.ModelT()
@@ -32,13 +34,17 @@ def layers(shape: list[int], weights: list[npt.NDArray[np.int8]], seed: int | No
     graph.inputs = np.array([current], np.int32)
     for codes in weights:
         outputs, inputs = codes.shape
-        weight = _tensor(model, "w", [outputs, inputs], schema.TensorType.INT8, flatbuffer.add_buffer(model, codes.tobytes()))
-        quantization = schema.QuantizationParametersT()
-        quantization.scale = drawn * random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
-        quantization.zeroPoint, quantization.quantizedDimension = np.zeros(outputs, np.int64), 0
-        graph.tensors[weight].quantization = quantization
-        values = _tensor(model, "v", [outputs, inputs], schema.TensorType.FLOAT32, 0)
-        _operator(model, "DEQUANTIZE", 5, [weight], values)
+        stored = flatbuffer.add_buffer(model, codes.tobytes())
+        if codes.dtype == np.int8:
+            weight = _tensor(model, "w", [outputs, inputs], schema.TensorType.INT8, stored)
+            quantization = schema.QuantizationParametersT()
+            quantization.scale = drawn * random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
+            quantization.zeroPoint, quantization.quantizedDimension = np.zeros(outputs, np.int64), 0
+            graph.tensors[weight].quantization = quantization
+            values = _tensor(model, "v", [outputs, inputs], schema.TensorType.FLOAT32, 0)
+            _operator(model, "DEQUANTIZE", 5, [weight], values)
+        else:
+            values = _tensor(model, "w", [outputs, inputs], schema.TensorType.FLOAT32, stored)
         bias = drawn * random.standard_normal(outputs).astype(np.float16).astype(np.float32)
         bias_at = _tensor(model, "b", [outputs], schema.TensorType.FLOAT32, flatbuffer.add_buffer(model, bias.tobytes()))
         result = _tensor(model, "y", [1, outputs], schema.TensorType.FLOAT32, 0)

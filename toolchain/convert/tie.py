@@ -18,10 +18,10 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from toolchain.convert import flatbuffer
-from toolchain.encodings import CodebookEncoding, GridEncoding
+from toolchain.encodings import CodebookEncoding, GridEncoding, LogMinMax
 from toolchain.errors import ConversionError
 from toolchain.model import Model
-from toolchain.pack.packed import TiedCodebook, TiedTensor
+from toolchain.pack.packed import Tied, TiedCodebook, TiedTensor
 
 Array = npt.NDArray[Any]
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -142,7 +142,7 @@ def _dequantized(graph_model: flatbuffer.Model) -> Iterator[tuple[str, int]]:
             yield kind, source[index]
 
 
-def tie(model: Model, tflite: bytes) -> dict[str, TiedTensor | TiedCodebook]:
+def tie(model: Model, tflite: bytes) -> dict[str, Tied]:
     """Where each encoded tensor's codes, or values of a codebook, lie in a weight-only .tflite, by the tensor's torch name. Of
     tensors that share one buffer (equal weights that the converter merged) the first is named.
 
@@ -150,7 +150,7 @@ def tie(model: Model, tflite: bytes) -> dict[str, TiedTensor | TiedCodebook]:
     """
     graph_model = flatbuffer.read(tflite)
     root = schema.Model.GetRootAs(tflite, 0)
-    tied: dict[str, TiedTensor | TiedCodebook] = {}
+    tied: dict[str, Tied] = {}
     taken: set[int] = set()
     for name, encoding in model.encodings.items():
         if isinstance(encoding, GridEncoding):
@@ -165,7 +165,8 @@ def tie(model: Model, tflite: bytes) -> dict[str, TiedTensor | TiedCodebook]:
         offset = table.Vector(table.Offset(_DATA_FIELD))
         if isinstance(encoding, CodebookEncoding):
             values, indices = encoding.codebook()
-            tied[name] = TiedCodebook(offset, values, place.arrange(indices).reshape(-1))
+            geometric = (encoding.first, encoding.ratio) if isinstance(encoding, LogMinMax) else None
+            tied[name] = TiedCodebook(offset, values, place.arrange(indices).reshape(-1), geometric)
         else:
             tied[name] = TiedTensor(offset, flatbuffer.constant(graph_model, tensor).reshape(-1))
     return tied

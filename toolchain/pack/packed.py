@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from runtime_py import packed
-from runtime_py.packed import Region, Table
+from runtime_py.packed import AnyRegion, CodebookRegion, Region, Table
 from toolchain.errors import ConversionError
 
 _WIDTHS = {
@@ -62,18 +62,22 @@ class TiedTensor:
 @dataclass(frozen=True, eq=False)
 class TiedCodebook:
     """Where a float tensor of few values lies in a .tflite: `values[indices]`, in TFLite's order, starts at byte `offset`. `values`
-    float32 `[K]`, K from 1 to 4096; `indices` uint16."""
+    float32 `[K]`, K from 1 to 4096; `indices` uint16. `geometric`: (first, ratio) where `values` are `packed.geometric_values` of it."""
 
     offset: int
     values: npt.NDArray[np.float32]
     indices: npt.NDArray[np.uint16]
+    geometric: tuple[float, float] | None = None
 
     def content(self) -> bytes:
         """What the file holds there."""
         return self.values[self.indices].tobytes()
 
 
-def pack(tflite: bytes, tied: Mapping[str, TiedTensor | TiedCodebook]) -> bytes:
+Tied = TiedTensor | TiedCodebook
+
+
+def pack(tflite: bytes, tied: Mapping[str, Tied]) -> bytes:
     """The packed form of `tflite`; `runtime_py.packed.unpack` gives the same bytes back, which is checked here.
 
     `tied` names every tensor that was encoded: its codes must be where it says, so that what is stored is what was
@@ -88,37 +92,94 @@ def pack(tflite: bytes, tied: Mapping[str, TiedTensor | TiedCodebook]) -> bytes:
                 f"{name}: expected its {len(content)} bytes at byte {tensor.offset} of the .tflite; tie the file that is packed"
             )
     spans = _spans(tflite, tied)
-    planes = [_planes(tflite, span) for span in spans]
-    tables, choice = _share_tables([plane for group in planes for plane in group])
+    tables, choice = _share_tables([plane for span in spans for plane in span.planes])
     chosen = iter(choice)
-    regions = [Region(offset, count, width, tuple(next(chosen) for _ in range(width))) for offset, count, width in spans]
-    states, words = _encode(_runs(tables, regions, planes))
+    regions = [span.region([next(chosen) for _ in span.planes]) for span in spans]
+    states, words = _encode(_runs(tables, spans, regions))
     result = _assemble(tflite, tables, regions, states, words)
     if packed.unpack(result) != tflite:
         raise ConversionError("the packed form does not rebuild the .tflite")  # unpack's own hash check comes first
     return result
 
 
-def _spans(tflite: bytes, tied: Mapping[str, TiedTensor | TiedCodebook]) -> list[tuple[int, int, int]]:
-    """(offset, count, width) of what is cut out: tied tensors, other constants and channel scales, in file order."""
-    found = {}
-    for tensor in tied.values():
-        width = 1 if isinstance(tensor, TiedTensor) else 4
-        found[tensor.offset] = (tensor.offset, len(tensor.content()) // width, width)
+class _PlainSpan:
+    """Values of `width` bytes that are cut out. `planes` are what tables are chosen for: byte k of each value."""
+
+    def __init__(self, tflite: bytes, offset: int, count: int, width: int) -> None:
+        self.offset, self.count, self.width = offset, count, width
+        values = np.frombuffer(tflite, np.uint8, count * width, offset).reshape(count, width)
+        self.planes = [np.ascontiguousarray(values[:, number]) for number in range(width)]
+
+    def region(self, tables: list[int]) -> Region:
+        return Region(self.offset, self.count, self.width, tuple(tables))
+
+    def first_parts(self) -> list[Bytes]:
+        return self.planes
+
+
+class _CodebookSpan:
+    """Floats of a codebook that are cut out. `planes` are what tables are chosen for: the high parts of all indices, then of each high
+    part that occurs the low parts that go with it."""
+
+    width = 4
+
+    def __init__(self, tensor: TiedCodebook) -> None:
+        self.offset, self.count = tensor.offset, tensor.indices.size
+        values, indices = tensor.values, tensor.indices.astype(np.int64)
+        self.geometric = tensor.geometric
+        if self.geometric is None:
+            used, indices = np.unique(indices, return_inverse=True)
+            values = values[used]
+        self.values = values
+        # Half of the bits each: of the splits that were tried on weights of 9 to 12 bits the one with the least bytes, tables included.
+        self.low_bits = 0 if len(values) <= 256 else (len(values) - 1).bit_length() // 2
+        self.high, self.low = (indices >> self.low_bits).astype(np.uint8), (indices & (1 << self.low_bits) - 1).astype(np.uint8)
+        self.parts = np.unique(self.high) if self.low_bits else np.zeros(0, np.uint8)
+        self.planes = [self.high, *(self.low[self.high == part] for part in self.parts)]
+
+    def region(self, tables: list[int]) -> CodebookRegion:
+        low = np.zeros((len(self.values) - 1 >> self.low_bits) + 1 if self.low_bits else 0, np.int64)
+        low[self.parts] = tables[1:]
+        held = self.values.view(np.uint32) if self.geometric is None else self.geometric
+        return CodebookRegion(self.offset, self.count, len(self.values), self.low_bits, tables[0], tuple(low.tolist()), held)
+
+    def first_parts(self) -> list[Bytes]:
+        return [self.high]
+
+
+_Span = _PlainSpan | _CodebookSpan
+
+
+def _spans(tflite: bytes, tied: Mapping[str, Tied]) -> list[_Span]:
+    """What is cut out: tied tensors, other constants and channel scales, in file order."""
+    found: dict[int, _Span] = {}
+    for tied_tensor in tied.values():
+        if isinstance(tied_tensor, TiedCodebook):
+            found[tied_tensor.offset] = _of_codebook(tflite, tied_tensor)
+        else:
+            found[tied_tensor.offset] = _PlainSpan(tflite, tied_tensor.offset, tied_tensor.codes.size, 1)
     model = schema.Model.GetRootAs(tflite, 0)
     for g in range(model.SubgraphsLength()):
         graph = model.Subgraphs(g)
         for t in range(graph.TensorsLength()):
             tensor = graph.Tensors(t)
             for offset, size, width in (*_constant(model, tensor), *_scales(tensor)):
-                if size >= _LEAST_BYTES:
-                    found.setdefault(offset, (offset, size // width, width))
+                if size >= _LEAST_BYTES and offset not in found:
+                    found[offset] = _PlainSpan(tflite, offset, size // width, width)
     spans, end = [], 0
-    for offset, count, width in sorted(found.values()):
-        if count and offset >= end:
-            spans.append((offset, count, width))
-            end = offset + count * width
+    for offset, span in sorted(found.items()):
+        if span.count and offset >= end:
+            spans.append(span)
+            end = offset + span.count * span.width
     return spans
+
+
+def _of_codebook(tflite: bytes, tensor: TiedCodebook) -> _Span:
+    """The span of a codebook, or of plain floats where that costs less: few weights of many values."""
+    book, plain = _CodebookSpan(tensor), _PlainSpan(tflite, tensor.offset, tensor.indices.size, 4)
+    listed = 0 if book.geometric else 32 * _BIT * len(book.values)
+    costs = [sum(int(_bits(np.bincount(plane, minlength=256)[None])[0]) for plane in span.planes) for span in (book, plain)]
+    return book if tensor.indices.size and costs[0] + listed <= costs[1] else plain
 
 
 def _constant(model: schema.Model, tensor: schema.Tensor) -> list[tuple[int, int, int]]:
@@ -139,12 +200,6 @@ def _scales(tensor: schema.Tensor) -> list[tuple[int, int, int]]:
 def _position(table: Any, field: int) -> int:
     """Byte offset in the file of the vector in `field` (a vtable offset) of a flatbuffer table."""
     return int(table._tab.Vector(table._tab.Offset(field)))
-
-
-def _planes(tflite: bytes, span: tuple[int, int, int]) -> list[Bytes]:
-    offset, count, width = span
-    values = np.frombuffer(tflite, np.uint8, count * width, offset).reshape(count, width)
-    return [np.ascontiguousarray(values[:, number]) for number in range(width)]
 
 
 def _share_tables(planes: list[Bytes]) -> tuple[list[Table], list[int]]:
@@ -195,13 +250,20 @@ def _table(counts: Counts) -> Table:
     return Table(values.astype(np.uint8), frequencies.astype(np.uint32))
 
 
-def _runs(tables: list[Table], regions: list[Region], planes: list[list[Bytes]]) -> list[tuple[Table, Bytes]]:
-    """What is coded, in the order in which it is decoded: for each table all of its planes in one run."""
-    by_table: list[list[Bytes]] = [[] for _ in tables]
-    for region, group in zip(regions, planes, strict=True):
-        for table, plane in zip(region.tables, group, strict=True):
-            by_table[table].append(plane)
-    return [(table, np.concatenate(group)) for table, group in zip(tables, by_table, strict=True)]
+def _runs(tables: list[Table], spans: list[_Span], regions: list[AnyRegion]) -> list[tuple[Table, Bytes]]:
+    """What is coded, in the order in which it is decoded: for each table all of its planes in one run, then for each table the low parts
+    that it codes."""
+    first: list[list[Bytes]] = [[] for _ in tables]
+    second: list[list[Bytes]] = [[] for _ in tables]
+    for span, region in zip(spans, regions, strict=True):
+        used = (region.high,) if isinstance(region, CodebookRegion) else region.tables
+        for table, plane in zip(used, span.first_parts(), strict=True):
+            first[table].append(plane)
+        if isinstance(span, _CodebookSpan) and isinstance(region, CodebookRegion) and span.low_bits:
+            table_of = np.array(region.low)[span.high]
+            for table in np.unique(table_of).tolist():
+                second[table].append(span.low[table_of == table])
+    return [(table, np.concatenate(group)) for groups in (first, second) for table, group in zip(tables, groups, strict=True) if group]
 
 
 def _encode(runs: list[tuple[Table, Bytes]]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint16]]:
@@ -236,7 +298,7 @@ def _lanes(runs: list[tuple[Table, Bytes]]) -> int:
 
 
 def _assemble(
-    tflite: bytes, tables: list[Table], regions: list[Region], states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16]
+    tflite: bytes, tables: list[Table], regions: list[AnyRegion], states: npt.NDArray[np.uint32], words: npt.NDArray[np.uint16]
 ) -> bytes:
     parts = [struct.pack("<II", len(tables), len(regions))]
     for table in tables:
@@ -245,13 +307,31 @@ def _assemble(
     gaps = [region.offset - end for region, end in zip(regions, ends, strict=False)]
     parts.append(np.array(gaps, "<u4").tobytes())
     parts.append(np.array([region.count for region in regions], "<u4").tobytes())
-    parts.append(np.array([region.width for region in regions], "u1").tobytes())
-    parts.append(np.array([table for region in regions for table in region.tables], "<u2").tobytes())
+    parts.append(bytes(_kind(region) for region in regions))
+    parts += [_directory_entry(region) for region in regions]
     parts += [tflite[end : end + gap] for end, gap in zip(ends, gaps, strict=False)]
     parts.append(tflite[ends[-1] :])
     structure = b"".join(parts)
     deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
     deflated = deflater.compress(structure) + deflater.flush()
     sizes = (len(tflite), len(structure), len(deflated), len(states), len(words))
-    header = packed.HEADER.pack(packed.MAGIC, packed.VERSION, 0, *sizes, hashlib.sha256(tflite).digest())
+    with_codebook = any(isinstance(region, CodebookRegion) for region in regions)
+    version = packed.CODEBOOK_VERSION if with_codebook else packed.PLAIN_VERSION
+    header = packed.HEADER.pack(packed.MAGIC, version, 0, *sizes, hashlib.sha256(tflite).digest())
     return header + deflated + states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
+
+
+def _kind(region: AnyRegion) -> int:
+    if isinstance(region, Region):
+        return region.width
+    return packed.GEOMETRIC if isinstance(region.codebook, tuple) else packed.LISTED
+
+
+def _directory_entry(region: AnyRegion) -> bytes:
+    """What the directory holds of a region behind its gap, count and kind."""
+    if isinstance(region, Region):
+        return np.array(region.tables, "<u2").tobytes()
+    start = struct.pack("<HBH", region.entries, region.low_bits, region.high) + np.array(region.low, "<u2").tobytes()
+    if isinstance(region.codebook, tuple):
+        return start + struct.pack("<dd", *region.codebook)
+    return start + region.codebook.astype("<u4").tobytes()
