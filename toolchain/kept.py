@@ -52,12 +52,12 @@ class Kept:
         images and seed too. None where there is none. Error: DataError where the package's is damaged."""
         shipped = self.shipped / f"{shipped_key(stage, model)}.safetensors"
         if shipped.exists():
-            return read_result(shipped, model)
+            return read_result(shipped, stage.prepared(model))
         own = self.own / f"{own_key(stage, model, context)}.safetensors"
         if not own.exists():
             return None
         try:
-            return read_result(own, model)
+            return read_result(own, stage.prepared(model))
         except DataError as error:
             context.progress.say(f"{error}; it is made again")
             return None
@@ -72,7 +72,7 @@ class Kept:
         key = own_key(stage, model, context)
         # Checkpoints lie under the result's key, so that a stopped run goes on and no other run picks them up.
         result = stage.apply(model, replace(context, work=context.work / key[:24], cache=context.shared))
-        write_result(self.own / f"{key}.safetensors", model, result)
+        write_result(self.own / f"{key}.safetensors", stage.prepared(model), result)
         return result
 
 
@@ -89,11 +89,11 @@ def own_key(stage: Stage, model: Model, context: Context) -> str:
 
 def write_result(path: Path, before: Model, after: Model) -> None:
     """Keeps what `after` changed of `before`: float tensors that differ and have no encoding, each encoding's arrays, and the
-    ranges. Error: DataError where `after` is another net: a training stage changes values, not layers."""
+    ranges. Error: DataError where `after` is another net than `before`: what is kept are values, not layers."""
     old, new = before.net.state_dict(), after.net.state_dict()
     shapes = [{name: tuple(tensor.shape) for name, tensor in state.items()} for state in (old, new)]
     if shapes[0] != shapes[1]:
-        raise DataError(f"{path.name}: a training stage gave a net of other tensors; layers are changed by stages that do not train")
+        raise DataError(f"{path.name}: a training stage gave a net of other tensors than it prepared; values are kept, not layers")
     arrays: dict[str, np.ndarray] = {}
     for name, tensor in new.items():
         encoding = after.encodings.get(name)

@@ -102,6 +102,11 @@ class Stage(ABC):
         """False for a stage that trains only by some of its settings, and not by these."""
         return self.trains
 
+    def prepared(self, model: Model) -> Model:
+        """`model` with the layers that the result has, for a training stage that changes layers. What is kept of its result are the
+        values, which go in here."""
+        return model
+
     @abstractmethod
     def apply(self, model: Model, context: Context) -> Model:
         """A new model; `model` stays as it was. The same model, settings, seed and data give the same bytes."""

@@ -26,16 +26,24 @@ def fine_tune(
     map_weight: float,
     context: Context,
     name: str,
+    start: Model | None = None,
 ) -> nn.Module:
-    """A copy of the model's net, constrained by `constrain` (in place; it may return a schedule by step) and trained to give
-    what the model gives. Its weights are the constrained ones' parametrizations; every other parameter is trained freely."""
+    """A copy of the model's net, or of that of `start`, which has other layers of the same names, constrained by `constrain` (in
+    place; it may return a schedule by step) and trained to give what the model gives. Its weights are the constrained ones'
+    parametrizations; every other parameter is trained freely."""
     faces = context.training_faces(name.capitalize())
-    net = trainable_copy(model)
+    net = trainable_copy(model if start is None else start)
     use_fast_prelu(net, torch.zeros(1, 3, model.input.height, model.input.width))
     at_step = constrain(net)
     objective = SelfDistillation(copy.deepcopy(model.net), matched_layers(model.net), map_weight, at_step)
     fit(net, objective, faces, model.input, settings, context, name, _judge(model, context))
     return net.cpu()
+
+
+def freeze(net: nn.Module, names: set[str]) -> None:
+    """The parameters of these names, weights that are encoded already, stay as they are; all others are trained."""
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name not in names)
 
 
 def matched_layers(net: nn.Module, count: int = 6) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 At inference batch norm is affine (Ioffe and Szegedy, ICML 2015, section 3.1): y = γ (x − μ) / √(σ² + ε) + β. After a
 linear layer x = W u + b that is a linear layer again, W' = W · γ / √(σ² + ε) and b' = (b − μ) · γ / √(σ² + ε) + β per output channel.
-What is encoded and stored must be what runs, and the converter folds in its own way, so folding comes before encoding. One
-encoding bears it: of weights α·sign(W), γ / √(σ² + ε) of an output channel goes into α, its sign into the channel's signs.
+What is encoded and stored must be what runs, and the converter folds in its own way, so folding comes before encoding. Two
+encodings of signs bear it: of weights α·sign(W), γ / √(σ² + ε) of an output channel goes into α, its sign into the channel's signs.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, fx, nn
 
 from toolchain.compress.clustering import SMALLEST_SCALE
-from toolchain.encodings import Binary
+from toolchain.encodings import Binary, Encoding, Ternary
 from toolchain.errors import ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
@@ -54,11 +55,24 @@ def folded_signs(signs: Binary, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Binary
     """What `norm` makes of ±α: the scale α·|γ| / √(σ² + ε), as the nearest value that fp16 holds (the packed file stores two
     bytes then), and the other signs where γ < 0. A channel that is switched off keeps fp16's least scale: runtimes refuse 0."""
     factor = gain(norm).cpu().numpy()
-    scale = (signs.scale * np.abs(factor)).astype(np.float32)
-    if scale.max() <= np.finfo(np.float16).max:
-        scale = scale.astype(np.float16).astype(np.float32)
     flipped = (factor < 0).reshape(-1, *[1] * (signs.positive.ndim - 1))
-    return Binary(signs.positive ^ flipped, np.maximum(scale, np.float32(SMALLEST_SCALE)))
+    return Binary(signs.positive ^ flipped, _folded_scale(signs.scale, factor))
+
+
+def folded_ternary(weights: Ternary, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> Ternary:
+    """The same of -W_n, 0 and +W_p; where γ < 0 a channel's W_n and W_p change places too."""
+    factor = gain(norm).cpu().numpy()
+    flipped = factor < 0
+    negative, positive = np.where(flipped, (weights.positive, weights.negative), (weights.negative, weights.positive))
+    turned = np.where(flipped.reshape(-1, *[1] * (weights.signs.ndim - 1)), -weights.signs, weights.signs)
+    return Ternary(turned, negative, positive, _folded_scale(weights.scale, factor))
+
+
+def _folded_scale(scale: npt.NDArray[np.float32], factor: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    folded = (scale * np.abs(factor)).astype(np.float32)
+    if folded.max() <= np.finfo(np.float16).max:
+        folded = folded.astype(np.float16).astype(np.float32)
+    return np.maximum(folded, np.float32(SMALLEST_SCALE))
 
 
 class _Tracer(fx.Tracer):
@@ -153,17 +167,19 @@ def set_module(net: nn.Module, name: str, module: nn.Module) -> None:
 
 @dataclass(frozen=True)
 class FoldBatchNorm(Stage):
-    """Folds every batch norm that directly follows a conv or linear layer; others stay, and stay float. Binary encodings are
-    kept, with scales that fp16 holds; a weight of another encoding loses it."""
+    """Folds every batch norm that directly follows a conv or linear layer; others stay, and stay float. Binary and
+    ternary encodings are kept, with scales that fp16 holds; a weight of another encoding loses it."""
 
     takes: ClassVar[frozenset[Trait]] = frozenset({Trait.BATCH_NORM})
 
     def apply(self, model: Model, context: Context) -> Model:
         with torch.no_grad():
-            signs = {}
+            kept: dict[str, Tensor | Encoding] = {}
             for layer, norm in norms_behind(graph_of(model.net)).items():
                 encoding, behind = model.encodings.get(f"{layer}.weight"), model.net.get_submodule(norm)
+                assert isinstance(behind, nn.BatchNorm1d | nn.BatchNorm2d)
                 if isinstance(encoding, Binary):
-                    assert isinstance(behind, nn.BatchNorm1d | nn.BatchNorm2d)
-                    signs[f"{layer}.weight"] = folded_signs(encoding, behind)
-            return model.with_net(fold_batch_norms(model.net)).with_weights(signs)
+                    kept[f"{layer}.weight"] = folded_signs(encoding, behind)
+                elif isinstance(encoding, Ternary):
+                    kept[f"{layer}.weight"] = folded_ternary(encoding, behind)
+            return model.with_net(fold_batch_norms(model.net)).with_weights(kept)

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from tests.toolchain.compress.tiny import context, mean_cosine, tiny_model
-from toolchain.compress.binarize import Binarize, SignWeights, UnitWeights, binary_scale, signs
+from toolchain.compress.binarize import Binarize, SignWeights, binary_scale
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.insert_batch_norm import InsertBatchNorm
+from toolchain.compress.latent_weights import UnitWeights, signs
 from toolchain.compress.palettize import Palettize
 from toolchain.encodings import Binary, Palette
 from toolchain.errors import DataError, RecipeError, ToolchainError
@@ -182,11 +183,11 @@ def test_it_needs_faces_and_inner_layers(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Binarize needs face images"):
         SHORT.apply(normed_model(tmp_path), context(tmp_path, faces=False))
     shallow = Model(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4 * 30 * 30, 8)), tiny_model().input)
-    with pytest.raises(RecipeError, match="expected 3 conv and linear layers or more, got 2"):
+    with pytest.raises(RecipeError, match="expected a layer of its kind between the first and the last, .* got 2 layers"):
         SHORT.apply(shallow, context(tmp_path))
 
 
-@pytest.mark.parametrize("wrong", [{"ramp": 1.5}, {"map_weight": -1.0}, {"pace": 0.0}])
+@pytest.mark.parametrize("wrong", [{"ramp": 1.5}, {"map_weight": -1.0}, {"pace": 0.0}, {"refit": -1}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(RecipeError, match="Binarize: expected ramp"):
+    with pytest.raises(RecipeError, match="Binarize: expected (ramp|pace)"):
         Binarize(**wrong)  # type: ignore[arg-type]
