@@ -72,9 +72,11 @@ def clusters(values: Tensor, count: int, rate: float, iterations: int = 100) -> 
 
 
 def codebook(weight: Tensor, count: int, rate: float) -> Codebook:
-    """The codebook of a weight tensor `[O, ...]`: at most `count` levels, the outermost at the end of the int8 grid."""
+    """The codebook of a weight tensor `[O, ...]`: at most `count` levels, the outermost at the end of the int8 grid. Weights that are
+    exactly 0 were pruned: they need no level, so they have no say unless all are."""
     rms = channel_rms(weight).clamp_min(SMALLEST_SCALE)
-    centres, bits = clusters(weight / by_channel(rms, weight), count, rate)
+    relative, kept = weight / by_channel(rms, weight), weight != 0
+    centres, bits = clusters(relative[kept] if bool(kept.any()) else relative, count, rate)
     unit = max(float(centres.abs().max()), 1e-6) / GRID
     levels, members = torch.unique((centres / unit).round(), return_inverse=True)
     shares = torch.zeros(len(levels)).index_add_(0, members, torch.exp2(-bits))

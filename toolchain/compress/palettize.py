@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook
-from toolchain.compress.fine_tune import fine_tune, half_rounded_rest
+from toolchain.compress.fine_tune import fine_tune, freeze, half_rounded_rest
 from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
 from toolchain.encodings import Encoding, Palette
 from toolchain.errors import RecipeError
@@ -37,16 +37,19 @@ class SharedWeights(nn.Module):
     """A parametrization: the weight `[O, ...]` that latent weights, log scales `[O]` and levels `[K]` decode to.
 
     Latent weights are in units of their channel's root mean square at the start, so that one learning rate fits all layers.
+    Weights that are exactly 0 at the start were pruned, and stay 0.
     """
 
     bits: Tensor
     rms: Tensor
+    kept: Tensor
 
     def __init__(self, weight: Tensor, book: Codebook, rate: float) -> None:
         super().__init__()
         self.rate, self.unit = rate, book.unit
         self.register_buffer("rms", channel_rms(weight).clamp_min(SMALLEST_SCALE))
         self.register_buffer("bits", book.bits)
+        self.register_buffer("kept", weight != 0)
         self.levels = nn.Parameter(book.levels.clone())
         self.log_scale = nn.Parameter(torch.zeros(len(weight)))
 
@@ -72,20 +75,20 @@ class SharedWeights(nn.Module):
         codes = self.grid_levels()[self.indices(latent)]
         # To the codes the gradient of the levels, to the latent weights the gradient as if nothing had been rounded.
         weight = codes * by_channel(self.scale(), latent)
-        return weight + (latent - latent.detach()) * by_channel(self.rms, latent)
+        return (weight + (latent - latent.detach()) * by_channel(self.rms, latent)) * self.kept
 
     @torch.no_grad()
     def palette(self, latent: Tensor) -> Palette:
         """What `forward` gives, as it is stored. Levels that fell on one grid point become one."""
-        codes = self.grid_levels()[self.indices(latent)].cpu().numpy().astype(np.int8)
+        codes = (self.grid_levels()[self.indices(latent)] * self.kept).cpu().numpy().astype(np.int8)
         levels, indices = np.unique(codes, return_inverse=True)
         return Palette(levels, indices.reshape(codes.shape).astype(np.uint8), self.scale().cpu().numpy())
 
 
 @dataclass(frozen=True)
 class Palettize(Stage):
-    """Stores each conv and linear weight that has no encoding yet as a palette; all other parameters become values that fp16
-    holds. Batch norm must be folded before. Without `settings` nothing is trained and no face is needed."""
+    """Stores each conv and linear weight that has no encoding yet as a palette; pruned weights stay 0; all other parameters become
+    values that fp16 holds. Batch norm must be folded before. Without `settings` nothing is trained and no face is needed."""
 
     trains: ClassVar[bool] = True
     refuses: ClassVar[Mapping[Trait, str]] = {Trait.BATCH_NORM: "put FoldBatchNorm() before Palettize()"}
@@ -126,7 +129,7 @@ class Palettize(Stage):
         def constrain(net: nn.Module) -> None:
             for layer in chosen:
                 self._share(net, layer, layer.name in fine)
-            _freeze(net, set(model.encodings))
+            freeze(net, set(model.encodings))
 
         if self.settings is None:
             net = model.with_weights({}).net.cpu()
@@ -141,12 +144,6 @@ class Palettize(Stage):
         count, rate = (self.fine_clusters, self.fine_rate) if fine else (self.clusters, self.rate)
         shared = SharedWeights(weight, codebook(weight, count, rate), rate)
         parametrize.register_parametrization(net.get_submodule(layer.name), "weight", shared)
-
-
-def _freeze(net: nn.Module, names: set[str]) -> None:
-    """Weights that are encoded already stay as they are."""
-    for name, parameter in net.named_parameters():
-        parameter.requires_grad_(name not in names)
 
 
 def _palette(net: nn.Module, layer: WeightedLayer) -> Palette:
