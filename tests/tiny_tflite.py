@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
+from runtime_py.packed import geometric_values
 from toolchain.convert import flatbuffer
+from toolchain.pack.packed import Tied, TiedCodebook
 
 
 def tiny_tflite(height: int, width: int, size: int, seed: int) -> bytes:
@@ -54,6 +56,22 @@ def layers(shape: list[int], weights: Sequence[npt.NDArray[np.int8] | npt.NDArra
         current = result
     graph.outputs = np.array([current], np.int32)
     return flatbuffer.plain(flatbuffer.write(model))
+
+
+def codebook_layers() -> tuple[bytes, dict[str, Tied]]:
+    """A .tflite of two float layers whose weights have a codebook, and where they lie: 1,024 geometric values, which takes indices in two
+    parts, and 5 listed ones. Small, for tests that damage what is packed of it."""
+    random = np.random.default_rng(8)
+    first, ratio = 1e-3, 1.01
+    books = [geometric_values(first, ratio, 1024), np.array([-0.5, -0.1, 0, 0.125, 1 / 3], np.float32)]
+    indices = [random.binomial(1023, 0.5, (40, 48)).astype(np.uint16), random.integers(0, 5, (16, 40)).astype(np.uint16)]
+    weights = [values[chosen] for values, chosen in zip(books, indices, strict=True)]
+    tflite = layers([4, 4, 3], weights, seed=8)
+    places = [tflite.index(weight.tobytes()) for weight in weights]
+    return tflite, {
+        "geometric": TiedCodebook(places[0], books[0], indices[0].reshape(-1), (first, ratio)),
+        "listed": TiedCodebook(places[1], books[1], indices[1].reshape(-1)),
+    }
 
 
 def with_int8_ends(tflite: bytes, taken: tuple[float, int], given: tuple[float, int]) -> bytes:
