@@ -47,13 +47,18 @@ class _Level:
         return result
 
 
-class _SummedLevels(nn.Module):
+class SummedLevels(nn.Module):
     """The sum over the levels of the criterion's loss, and of what the lower ones' embeddings differ from the widest's."""
 
-    def __init__(self, criterion: nn.Module, levels: tuple[_Level, ...], match_weight: float) -> None:
+    def __init__(self, net: nn.Module, criterion: nn.Module, utilisations: tuple[float, ...], match_weight: float) -> None:
+        """`net`, on the device where it is trained, of which the `utilisations` below 1 are trained too. Its batch norm is frozen, in
+        place."""
         super().__init__()
         self.criterion, self.match_weight = criterion, match_weight
-        self._levels = levels
+        for module in net.modules():
+            if isinstance(module, _NORMS):
+                module.requires_grad_(False)
+        self._levels = tuple(_Level(net, utilisation) for utilisation in utilisations if utilisation < 1)
 
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
         _freeze_norms(net)
@@ -97,12 +102,6 @@ class FineTuneLevels(Stage):
     def apply(self, model: Model, context: Context) -> Model:
         task = supervised("FineTuneLevels", self.loss, model, context)
         net = trainable_copy(model)
-        for module in net.modules():
-            if isinstance(module, _NORMS):
-                module.requires_grad_(False)
-        levels = tuple(_Level(net, utilisation) for utilisation in self.utilisations[1:])
-        for level in levels:
-            level.net.to(context.device)
-        objective = _SummedLevels(task.criterion, levels, self.match_weight)
+        objective = SummedLevels(net.to(context.device), task.criterion, self.utilisations, self.match_weight)
         fit(net, objective, task.faces, model.input, self.settings, context, "levels", order=task.order)
-        return model.with_net(net)
+        return model.with_net(net.cpu())

@@ -43,13 +43,19 @@ def disorder(gains: Iterable[Tensor]) -> Tensor:
     return torch.stack([gain.diff().clamp_min(0).sum() for gain in gains]).sum()
 
 
-class _Penalised(nn.Module):
-    """The criterion's loss on a batch and the penalties on the gains of these names."""
+class Penalised(nn.Module):
+    """The criterion's loss on a batch and both penalties on the gains of a net, which start falling."""
 
-    def __init__(self, criterion: nn.Module, gains: tuple[str, ...], sparsity_weight: float, order_weight: float) -> None:
+    def __init__(self, net: nn.Module, criterion: nn.Module, sparsity_weight: float, order_weight: float) -> None:
+        """Sets the gains of `net`, in place."""
         super().__init__()
-        self.criterion, self.gains = criterion, gains
+        self.criterion = criterion
         self.sparsity_weight, self.order_weight = sparsity_weight, order_weight
+        self.gains = tuple(name for group in channel_groups(net) for name in group.gains)
+        with torch.no_grad():
+            for name in self.gains:
+                gain = net.get_parameter(name)
+                gain.copy_(falling_gains(len(gain)))
 
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
         loss: Tensor = self.criterion(net(batch.images), batch.labels)
@@ -80,11 +86,6 @@ class Prioritise(Stage):
     def apply(self, model: Model, context: Context) -> Model:
         task = supervised("Prioritise", self.loss, model, context)
         net = trainable_copy(model)
-        gains = tuple(name for group in channel_groups(net) for name in group.gains)
-        with torch.no_grad():
-            for name in gains:
-                gain = net.get_parameter(name)
-                gain.copy_(falling_gains(len(gain)))
-        objective = _Penalised(task.criterion, gains, self.sparsity_weight, self.order_weight)
+        objective = Penalised(net, task.criterion, self.sparsity_weight, self.order_weight)
         fit(net, objective, task.faces, model.input, self.settings, context, "prioritise", order=task.order)
         return model.with_net(net)

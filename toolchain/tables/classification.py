@@ -3,7 +3,8 @@ a fifth of each person's images that it never saw."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from runtime_py.bundle import InputContract
 from toolchain.backbones.pooled import PooledBackbone
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
@@ -24,7 +26,9 @@ from toolchain.losses import Softmax
 from toolchain.losses.base import Classifier
 from toolchain.model import to_input
 from toolchain.progress import Progress
+from toolchain.report.machine import machine
 from toolchain.stage import Context, describe
+from toolchain.tables.base import TableOrder
 from toolchain.train import Batch, Phase, TrainSettings, fit
 
 LEAST_IMAGES = 10
@@ -120,14 +124,31 @@ def train(backbone: PooledBackbone, people: People, how: TrainSettings, seed: in
     return Trained(net.eval(), classifier.eval(), key, backbone)
 
 
-def accuracy(trained: Trained, people: People, batch: int = 32) -> Share:
-    """Top-1 on the held images, enlarged or reduced to the net's input."""
-    contract, rows = trained.backbone.input, []
+def inputs(faces: Faces, contract: InputContract, batch: int = 32) -> Iterator[Tensor]:
+    """`[B, 3, H, W]` at a time: `faces`, enlarged or reduced to a net's input, in its range."""
     size = (contract.height, contract.width)
-    for start in range(0, len(people.held), batch):
-        pixels = torch.from_numpy(np.ascontiguousarray(people.held.images[start : start + batch])).permute(0, 3, 1, 2).float()
+    for start in range(0, len(faces), batch):
+        pixels = torch.from_numpy(np.ascontiguousarray(faces.images[start : start + batch])).permute(0, 3, 1, 2).float()
         sized = functional.interpolate(pixels, size=size, mode="bilinear", antialias=True, align_corners=False).clamp(0, 255)
-        rows.append(trained.scores(to_input(sized, contract)).numpy())
+        yield to_input(sized, contract)
+
+
+def substitutes(net: PooledBackbone, baseline: Trained, people: People, how: TrainSettings, seeds: int, context: Context) -> list[Trained]:
+    """`net` trained with each seed, distilled from `baseline`; the baseline alone where `net` is its backbone."""
+    if net == replace(baseline.backbone, pixels=net.pixels):
+        return [baseline]
+    return [train(net, people, how, seed, baseline, context) for seed in range(seeds)]
+
+
+def accuracy(trained: Trained, people: People) -> Share:
+    """Top-1 on the held images."""
+    return top1(trained.scores, trained.backbone.input, people)
+
+
+def top1(scores: Callable[[Tensor], Tensor], contract: InputContract, people: People) -> Share:
+    """Top-1 of `scores`, images in the range of `contract` to `[N, C]`, on the held images."""
+    with torch.no_grad():
+        rows = [scores(images).numpy() for images in inputs(people.held, contract)]
     return closed_set(np.concatenate(rows), people.held_labels)
 
 
@@ -137,3 +158,17 @@ def spread(shares: Sequence[Share]) -> str:
         return f"{100 * shares[0].value:.2f} ({100 * shares[0].low:.1f} to {100 * shares[0].high:.1f})"
     values = [100 * item.value for item in shares]
     return f"{np.mean(values):.2f} ± {np.std(values):.2f}"
+
+
+def what_ran(name: str, order: TableOrder, people: People, steps: int) -> str:
+    """The command of table `name`, and the faces that it ran on."""
+    named = " ".join(Path(path).name for path in order.images)
+    command = f"toolchain table {name} --images {named} --steps {steps} --seeds {order.seeds}{' --full' if order.full else ''}"
+    faces = f"{people.classes} identities, {len(people.training)} images to train on, {len(people.held)} held (a fifth of each identity)"
+    return f"`{command}`: {faces}."
+
+
+def time_taken(started: float) -> str:
+    """The minutes since `started`, of `time.monotonic`, and the machine."""
+    facts = machine()
+    return f"{(time.monotonic() - started) / 60:.0f} minutes for what had not been kept, on {facts['cores']} cores of {facts['processor']}."
