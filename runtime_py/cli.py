@@ -16,6 +16,7 @@ from PIL import Image
 from runtime_py import commands
 from runtime_py.errors import PocketFaceError
 from runtime_py.gallery.cli import add_commands as gallery_commands
+from runtime_py.level_options import add_level
 
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
 
@@ -95,7 +96,8 @@ def _plain_command(chosen: Subparsers, name: str, command: Command, summary: str
 def _embed(chosen: Subparsers) -> None:
     examples = """  python -m runtime_py embed face.pface holiday.jpg
   python -m runtime_py embed face.pface photos/ --out photos.npz
-  python -m runtime_py embed face.pface aligned.tar --aligned --variant int8 --out aligned.npz"""
+  python -m runtime_py embed face.pface aligned.tar --aligned --variant int8 --out aligned.npz
+  python -m runtime_py embed face.pface photos/ --budget-ms 5 --out photos.npz"""
     summary = "Embed the faces of images, folders and tars: arrays `names` and `embeddings`."
     made = _command(chosen, "embed", commands.embed, summary, examples)
     made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="images, folders or tars")
@@ -148,6 +150,7 @@ def _selftest(chosen: Subparsers) -> None:
 
 def _model(made: argparse.ArgumentParser) -> None:
     made.add_argument("--variant", metavar="V", help="the variant to run (default: the bundle's own choice)")
+    add_level(made)
     _threads(made)
 
 

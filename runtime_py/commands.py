@@ -22,7 +22,7 @@ from runtime_py.embedder import Embeddings
 from runtime_py.errors import AlignmentError, EmbeddingError, ImageArrayError, ImageError, NoFaceError, PocketFaceError, SourceError
 from runtime_py.image import Pixels, read_image
 from runtime_py.interpreter import quiet_runtime, runtime
-from runtime_py.manifest import Variant
+from runtime_py.manifest import LevelSet, Variant
 from runtime_py.photographs import Named, check_paths, images
 from runtime_py.recognizer import Recognizer, finder
 from runtime_py.selftest import selftest as run_selftest
@@ -45,7 +45,7 @@ class _Skipped:
 def _recognizer(options: Namespace) -> Recognizer:
     bundle = Bundle.open(options.bundle)
     with quiet_runtime():
-        return Recognizer(bundle, options.variant, options.threads)
+        return Recognizer(bundle, options.variant, options.threads, options.level, options.budget_ms)
 
 
 def embed(options: Namespace) -> int:
@@ -249,6 +249,9 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
         packed = " packed" if variant.packed else ""
         yield f"{mark} {variant.name}: {variant.bytes.stored} bytes{packed} ({variant.bytes.raw} to run), {parity}"
         yield from (f"    {line}" for line in _in_face_terms(variant))
+    for levels in manifest.levels:
+        yield f"levels of {levels.whole}: {', '.join(f'{level.name} ({level.variant})' for level in levels.levels)}; one embedding space"
+        yield from (f"    {line}" for line in _across(levels))
     for licence in manifest.licences:
         yield f"licence of {licence.covers}: {licence.spdx}; {licence.terms}"
 
@@ -265,6 +268,13 @@ def _in_face_terms(variant: Variant) -> Iterator[str]:
         yield f"keeps of fp32's true accept rate: {', '.join(kept)} ({terms.protocol})"
     for missed in variant.missed_gates:
         yield f"missed a gate, allowed: {missed}"
+
+
+def _across(levels: LevelSet) -> Iterator[str]:
+    """A line on how well each two levels match."""
+    for item in levels.matching:
+        rates = [f"{rate.tar:.1%} at FAR {rate.far:g}" for rate in item.rates] or ["the faces support no rate"]
+        yield f"{item.enrolled} against {item.probe}: true accept rate {', '.join(rates)} ({item.protocol})"
 
 
 def selftest(options: Namespace) -> int:

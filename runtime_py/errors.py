@@ -30,6 +30,7 @@ PocketFaceError                 whatever went wrong on purpose; `code` is stable
 │   └── FaceQualityError        face.quality      a picture that is not good enough to enrol from
 ├── RuntimeMissingError         runtime.missing   no TFLite runtime is installed
 ├── ModelRunError               runtime.model     the TFLite runtime refused a model, or its tensors are not those stated
+├── BudgetError                 budget            no level of a net is fast enough here
 ├── EmbeddingError              embedding         not finite, of length zero, or of another size
 ├── ThresholdError              threshold         not a similarity, or none is known for what was asked
 └── GalleryError                a gallery that cannot be used, or a change to it that makes no sense
@@ -235,6 +236,12 @@ class ModelRunError(PocketFaceError):
     """The TFLite runtime refused a model, or its tensors are not those that were stated."""
 
     code = "runtime.model"
+
+
+class BudgetError(PocketFaceError):
+    """A time that no level of a net embeds a face in on this machine, or that is none."""
+
+    code = "budget"
 
 
 class EmbeddingError(PocketFaceError):

@@ -12,10 +12,11 @@ from PIL import Image
 
 from runtime_py import manifest, matching
 from runtime_py.aligner import align
+from runtime_py.budget import widest_within
 from runtime_py.bundle import Bundle
 from runtime_py.detector import Detection, Detector
 from runtime_py.embedder import Embedder, Embeddings
-from runtime_py.errors import NoDetectorError, NoFaceError
+from runtime_py.errors import BundleVariantError, NoDetectorError, NoFaceError
 from runtime_py.image import Pixels, check_photograph, read_image
 
 Photograph = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
@@ -58,15 +59,31 @@ class Recognizer:
     `faces` and aligned crops to the others.
     """
 
-    def __init__(self, bundle: Bundle, variant: str | None = None, threads: int = 1) -> None:
-        """`variant` None: the bundle's default one. `threads`: how many one inference may use.
+    def __init__(
+        self,
+        bundle: Bundle,
+        variant: str | None = None,
+        threads: int = 1,
+        level: str | None = None,
+        budget_ms: float | None = None,
+    ) -> None:
+        """`variant` None: the bundle's default one. `threads`: how many one inference may use. `level`: a level of the variant's net by
+        its name; `budget_ms`: the widest one that embeds a face within so many milliseconds, which is measured here, once.
 
-        Errors: BundleVariantError, PackedError, ModelRunError, RuntimeMissingError.
+        Errors: BundleVariantError, PackedError, ModelRunError, RuntimeMissingError; BudgetError where no level is so fast.
         """
         self.bundle = bundle
         self.threads = threads
-        self.variant = bundle.variant(variant)
-        self.embedder = Embedder(self.variant, bundle.manifest.preprocessing.input, bundle.model(self.variant.name), threads)
+        self.milliseconds: float | None = None
+        """What an embedding took when the level was chosen by a budget; None: it was not measured."""
+        if budget_ms is None:
+            chosen = bundle.variant(variant) if level is None else bundle.level(level, variant)
+            self.embedder = Embedder(chosen, bundle.manifest.preprocessing.input, bundle.model(chosen.name), threads)
+        elif level is None:
+            self.embedder, self.milliseconds = widest_within(bundle, variant, budget_ms, threads)
+        else:
+            raise BundleVariantError(f"{bundle.source}: expected a level or a budget to choose one by, got both")
+        self.variant = self.embedder.variant
         self._finder = finder(bundle, threads) if bundle.manifest.detector is not None else None
 
     @property
@@ -121,12 +138,19 @@ class Recognizer:
         return matching.Verification(alike, least, fmr if threshold is None else None)
 
 
-def load(path: str | os.PathLike[str], variant: str | None = None, threads: int = 1) -> Recognizer:
-    """A recognizer of the bundle at `path`, which is verified whole before any native code sees a byte of it.
+def load(
+    path: str | os.PathLike[str],
+    variant: str | None = None,
+    threads: int = 1,
+    level: str | None = None,
+    budget_ms: float | None = None,
+) -> Recognizer:
+    """A recognizer of the bundle at `path`, which is verified whole before any native code sees a byte of it. The choices are those of
+    `Recognizer`.
 
-    Errors: BundleError, PackedError, ModelRunError, RuntimeMissingError.
+    Errors: BundleError, PackedError, ModelRunError, RuntimeMissingError, BudgetError.
     """
-    return Recognizer(Bundle.open(path), variant, threads)
+    return Recognizer(Bundle.open(path), variant, threads, level, budget_ms)
 
 
 def finder(bundle: Bundle, threads: int = 1) -> Finder:

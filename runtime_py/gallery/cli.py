@@ -18,6 +18,7 @@ from runtime_py.gallery.identifier import DEFAULT_FPIR, Enrolment, Identified, I
 from runtime_py.gallery.people import Person, TemplateModel
 from runtime_py.gallery.store import Gallery
 from runtime_py.interpreter import quiet_runtime
+from runtime_py.level_options import add_level
 from runtime_py.photographs import Named, images
 from runtime_py.recognizer import Recognizer
 
@@ -37,7 +38,8 @@ def add_commands(add: Add) -> None:
     made.add_argument("--again", action="store_true", help="replace the templates of people who are enrolled already")
 
     examples = """  python -m runtime_py identify face.pface door.jpg --gallery people.pfgallery
-  python -m runtime_py identify face.pface frames/ --gallery people.pfgallery --fpir 0.001 --json"""
+  python -m runtime_py identify face.pface frames/ --gallery people.pfgallery --fpir 0.001 --json
+  python -m runtime_py identify face.pface door.jpg --gallery people.pfgallery --level 50"""
     made = add("identify", identify, "Say who is in photographs.", examples)
     _bundle(made)
     made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photographs, folders or tars")
@@ -87,6 +89,7 @@ def _bundle(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a .pface bundle")
     parser.add_argument("--gallery", type=Path, required=True, metavar="FILE", help="the gallery's file; enrol makes it")
     parser.add_argument("--variant", help="the variant to use (default: the bundle's default)")
+    add_level(parser)
     _json(parser)
 
 
@@ -108,7 +111,7 @@ def enrol(options: Namespace) -> int:
     done: list[Enrolment] = []
     failed: list[tuple[str, PocketFaceError]] = []
     with quiet_runtime():
-        recognizer = Recognizer(Bundle.open(options.bundle), options.variant)
+        recognizer = Recognizer(Bundle.open(options.bundle), options.variant, level=options.level, budget_ms=options.budget_ms)
     with Gallery(options.gallery) as gallery:
         identifier = Identifier(recognizer, gallery)
         for name, photographs in _by_person(options):
@@ -155,7 +158,7 @@ def _by_person(options: Namespace) -> Iterator[tuple[str, list[Named]]]:
 def identify(options: Namespace) -> int:
     """Says who is in each photograph."""
     with quiet_runtime():
-        recognizer = Recognizer(Bundle.open(options.bundle), options.variant)
+        recognizer = Recognizer(Bundle.open(options.bundle), options.variant, level=options.level, budget_ms=options.budget_ms)
     rows: list[dict[str, Any]] = []
     skipped = 0
     with Gallery(options.gallery, create=False) as gallery:
@@ -201,7 +204,8 @@ def people(options: Namespace) -> int:
     with Gallery(options.gallery, create=False) as gallery:
         everybody = gallery.people()
         if options.bundle is not None:
-            model = TemplateModel.of(Bundle.open(options.bundle).variant(options.variant))
+            bundle = Bundle.open(options.bundle)
+            model = TemplateModel.of(bundle.template_variant(bundle.variant(options.variant)))
             again = {person.id for person in gallery.enrol_again(model)}
     if options.json:
         _print([{**_described(person), "enrol_again": person.id in again} for person in everybody])

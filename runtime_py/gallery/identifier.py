@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,11 +68,17 @@ class Identified:
 
 
 class Identifier:
-    """One variant of a bundle and one gallery. May be shared between threads."""
+    """One variant of a bundle and one gallery. May be shared between threads.
+
+    Levels of one net share a gallery: their templates all count as the whole net's, and are compared by thresholds that hold
+    whichever level made them.
+    """
 
     def __init__(self, recognizer: Recognizer, gallery: Gallery) -> None:
         self.recognizer, self.gallery = recognizer, gallery
-        self.model = TemplateModel.of(recognizer.variant)
+        bundle, variant = recognizer.bundle, recognizer.variant
+        self.model = TemplateModel.of(bundle.template_variant(variant))
+        self._judged = dataclasses.replace(variant, thresholds=bundle.shared_thresholds(variant))
 
     def enrol(
         self,
@@ -112,7 +119,7 @@ class Identifier:
         Errors: those of `Recognizer.faces`; ThresholdError where the manifest's thresholds don't reach that far; GalleryError.
         """
         pixels = _pixels(_named(photograph))
-        threshold = matching.threshold_in_search(self.recognizer.variant, fpir, len(self.gallery.index(self.model)))
+        threshold = matching.threshold_in_search(self._judged, fpir, len(self.gallery.index(self.model)))
         return tuple(
             Identified(
                 face,
@@ -136,7 +143,7 @@ class Identifier:
     def _refuse_somebody_else(self, name: str, templates: np.ndarray, again: bool) -> None:
         """A face that is enrolled under another name is most likely a mistake, and would match as either."""
         try:
-            threshold = matching.threshold_at(self.recognizer.variant)
+            threshold = matching.threshold_at(self._judged)
         except PocketFaceError:
             return  # a variant without thresholds cannot say who is alike
         if not len(self.gallery.index(self.model)):

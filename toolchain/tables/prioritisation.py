@@ -145,7 +145,7 @@ def _notes(order: TableOrder, people: People, steps: int, pixels: int, started: 
         f"Every net: {steps} steps of 32 faces at {pixels} pixels, flip and rotation, softmax on features of length 16, AdamW at 1e-3.",
         f"Ours: {max(1, steps - _last(steps))} steps in order (λs {SPARSITY:g}, λm {ORDER:g}, centre loss), then channels below a gain of "
         f"0.1 are pruned, and {_last(steps)} steps with batch norm frozen and the losses of the three levels summed (and 1 − cos of the "
-        "lower levels' embeddings to the widest's). The baseline is VGG11 where theirs is VGG-16, and our net is half as wide: for two cores.",
+        "lower levels' embeddings to the widest's). The baseline is VGG11, theirs VGG-16, and our net is half as wide: for two cores.",
         f"Multiply-adds and parameters: as trained, at {pixels} pixels, with the {people.classes}-way classifier.",
         "One seed has its 95 % confidence interval in brackets; more have their standard deviation.",
         time_taken(started),
