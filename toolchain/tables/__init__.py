@@ -9,7 +9,7 @@ from types import ModuleType
 
 from toolchain.errors import RecipeError
 
-_SHARED = ("base", "classification")
+_SHARED = ("base", "classification", "embedders", "quantized")
 
 
 def table_names() -> list[str]:

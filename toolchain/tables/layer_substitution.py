@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from toolchain.backbones import VGG11
 from toolchain.costs import count_backbone
 from toolchain.data.identification import Share
-from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import Figures, TableOrder
-from toolchain.tables.classification import People, Trained, accuracy, authors_settings, settings, spread, train
+from toolchain.tables.classification import (
+    People,
+    accuracy,
+    authors_settings,
+    settings,
+    spread,
+    substitutes,
+    time_taken,
+    train,
+    what_ran,
+)
 
 SUMMARY = "VGG11 and its six substitutes: size, multiply-adds, accuracy; trains 7 nets on --images (hours on two cores)."
 
@@ -40,22 +48,15 @@ def figures(order: TableOrder) -> Figures:
     baseline = train(_ROWS[0][1], people, how, 0, None, context)
     rows, values = [], []
     for name, net, *stated in _ROWS:
-        shares = _accuracies(net, people, steps, pixels, order, baseline, context)
+        shares = [accuracy(item, people) for item in substitutes(net, baseline, people, how, order.seeds, context)]
         row, value = _row(name, net, shares, tuple(stated))
         rows.append(row)
         values.append(value)
         order.progress.say(f"{name}: top-1 {row[-2]} %")
     authors = train(_ROWS[0][1], people, authors_settings(steps, pixels), 0, None, context)
-    notes = (*_what_ran(order, people, steps, pixels), _with_authors_optimiser(accuracy(authors, people)), _time(started))
+    notes = (*_what_ran(order, people, steps), _with_authors_optimiser(accuracy(authors, people)), time_taken(started))
     columns = ("net", "MB", "authors'", "fewer bytes", "M multiply-adds", "authors'", "top-1 %", "authors'")
     return Figures("Layer substitution", columns, tuple(rows), tuple(values), notes)
-
-
-def _accuracies(net: VGG11, people: People, steps: int, pixels: int, order: TableOrder, baseline: Trained, context: Context) -> list[Share]:
-    if net == VGG11():
-        return [accuracy(baseline, people)]
-    how = settings(steps, pixels)
-    return [accuracy(train(net, people, how, seed, baseline, context), people) for seed in range(order.seeds)]
 
 
 def _row(name: str, net: VGG11, shares: list[Share], stated: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, object]]:
@@ -69,13 +70,11 @@ def _row(name: str, net: VGG11, shares: list[Share], stated: tuple[str, ...]) ->
     return row, {**value, "top1": [asdict(share) for share in shares], "authors": authors}
 
 
-def _what_ran(order: TableOrder, people: People, steps: int, pixels: int) -> tuple[str, ...]:
-    faces = f"{people.classes} identities, {len(people.training)} images to train on, {len(people.held)} held (a fifth of each identity)"
+def _what_ran(order: TableOrder, people: People, steps: int) -> tuple[str, ...]:
     resized = "enlarged to 120 pixels from the images' own" if order.full else "at 64 pixels, where a step costs a quarter"
-    named = " ".join(Path(path).name for path in order.images)
-    command = f"toolchain table layer-substitution --images {named} --steps {steps} --seeds {order.seeds}{' --full' if order.full else ''}"
     return (
-        f"`{command}`: {faces}. The authors' figures are on 2360 identities of CelebA, so the columns compare in shape, not in value.",
+        f"{what_ran('layer-substitution', order, people, steps)} The authors' figures are on 2360 identities of CelebA, so the columns "
+        "compare in shape, not in value.",
         f"Every net: {steps} steps of 32 faces {resized}, flip and rotation; softmax on features of length 16; AdamW at 1e-3. The "
         "substitutes learn the baseline's probabilities too (τ = 4).",
         "Sizes (fp32 parameters) and multiply-adds: with a 2360-way classifier on 512 features, at 120 × 120. The baseline's are the "
@@ -87,8 +86,3 @@ def _what_ran(order: TableOrder, people: People, steps: int, pixels: int) -> tup
 
 def _with_authors_optimiser(found: Share) -> str:
     return f"With the authors' optimiser (Adam, 1e-5) the baseline comes to {spread([found])} % in as many steps."
-
-
-def _time(started: float) -> str:
-    facts = machine()
-    return f"{(time.monotonic() - started) / 60:.0f} minutes for what had not been kept, on {facts['cores']} cores of {facts['processor']}."

@@ -6,15 +6,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from toolchain.backbones import MobileNetV1, SEPNet, SqueezeNet
 from toolchain.backbones.pooled import PooledBackbone
 from toolchain.costs import count_backbone
-from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import Figures, TableOrder
-from toolchain.tables.classification import People, accuracy, settings, spread, train
+from toolchain.tables.classification import People, accuracy, settings, spread, time_taken, train, what_ran
 
 SUMMARY = "SEP-Net, MobileNet (α and ρ) and SqueezeNet: weights, multiply-adds, accuracy; trains 9 nets on --images (hours on two cores)."
 
@@ -56,14 +54,11 @@ def figures(order: TableOrder) -> Figures:
 
 
 def _notes(order: TableOrder, people: People, steps: int, started: float) -> tuple[str, ...]:
-    faces = f"{people.classes} identities, {len(people.training)} images to train on, {len(people.held)} held (a fifth of each identity)"
-    named = " ".join(Path(path).name for path in order.images)
-    command = f"toolchain table small-nets --images {named} --steps {steps} --seeds {order.seeds}{' --full' if order.full else ''}"
-    facts = machine()
     return (
-        f"`{command}`: {faces}; {steps} steps of 32 faces, flip and rotation, softmax on features of length 16, AdamW at 1e-3.",
+        what_ran("small-nets", order, people, steps),
+        f"Every net: {steps} steps of 32 faces, flip and rotation, softmax on features of length 16, AdamW at 1e-3.",
         "Parameters and multiply-adds: with a 1000-way classifier at 224 · ρ pixels, as the papers count. SEP-Net's widths are ours: its "
         "authors state the block and the total.",
         f"± is the standard deviation over {order.seeds} seeds.",
-        f"{(time.monotonic() - started) / 60:.0f} minutes for what had not been kept, on {facts['cores']} cores of {facts['processor']}.",
+        time_taken(started),
     )

@@ -35,11 +35,16 @@ def test_the_module_table_is_the_authors_exactly(capsys: pytest.CaptureFixture[s
     assert [round(100 * row["saved"], 2) for row in rows] == [0.0, 84.72, 88.69, 95.78]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize(("name", "nets"), [("layer-substitution", 7), ("small-nets", 9)])
 def test_a_table_that_trains_is_written_and_made_again_from_what_was_kept(
-    name: str, nets: int, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, nets: int, people: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["table", name, "--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(tmp_path / "cache")]
+    arguments = ["table", name, "--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(cache)]
     out = tmp_path / "table.md"
     assert main([*arguments, "--out", str(out), "--json", "--quiet"]) == 0
     first = json.loads(capsys.readouterr().out)["rows"]
@@ -49,10 +54,37 @@ def test_a_table_that_trains_is_written_and_made_again_from_what_was_kept(
     lines = out.read_text().splitlines()
     assert len([line for line in lines if line.startswith("| ")]) == nets + 1
     assert any(f"toolchain table {name}" in line for line in lines)
-    checkpoints = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "tables").glob("*/*.safetensors")}
+    checkpoints = {path: path.stat().st_mtime_ns for path in (cache / "tables").glob("*/*.safetensors")}
     assert main([*arguments, "--json", "--quiet"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == first
-    assert checkpoints == {path: path.stat().st_mtime_ns for path in (tmp_path / "cache" / "tables").glob("*/*.safetensors")}
+    assert checkpoints == {path: path.stat().st_mtime_ns for path in (cache / "tables").glob("*/*.safetensors")}
+
+
+def test_quantized_nets_take_the_bytes_that_their_bits_say_beside_the_authors(
+    people: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The nets are those that the layer substitution kept."""
+    arguments = ["--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(cache), "--json", "--quiet"]
+    assert main(["table", "weight-quantization", *arguments]) == 0
+    whole, *rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["bits"] for row in rows] == [6, 9, 8, 10]
+    for row in rows:
+        # Biases and codes of 2 bytes are a hundredth of a Flame net; batch norm, folded, and its biases less than that of the others.
+        assert row["bytes"] == pytest.approx(row["fp32_bytes"] * row["bits"] / 32, rel=0.01)
+        assert row["bits"] - 3 < row["entropy_bits"] < row["bits"] and row["top1"][0]["probes"] == 8
+    assert rows[0]["fp32_bytes"] == whole["bytes"] and rows[0]["saved"] == pytest.approx(
+        rows[0]["authors"]["saved_percent"] / 100, abs=1e-3
+    )
+
+
+def test_quantization_methods_stand_side_by_side_on_one_net(people: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(cache), "--json", "--quiet"]
+    assert main(["table", "quantization-methods", *arguments]) == 0
+    plain, convolutions, whole, binary = json.loads(capsys.readouterr().out)["rows"]
+    assert plain["bytes"] > convolutions["bytes"] > whole["bytes"] > binary["bytes"]
+    # A classifier of 2,360 × 512 weights stays floats, 26 bits more each.
+    assert convolutions["bytes"] - whole["bytes"] == 2360 * 512 * 26 / 8
+    assert binary["entropy_bits"] <= 1
 
 
 def test_tables_are_listed_and_unknown_ones_refused() -> None:
