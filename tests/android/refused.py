@@ -24,6 +24,8 @@ from tests.runtime_py.changed import members, reseal, with_manifest
 from tests.runtime_py.test_bundle import ZIPS, handmade, zip_of
 from tests.runtime_py.test_manifest import DISAGREEMENTS, mutations
 from tests.runtime_py.test_packed import CRAFTED
+from tests.tiny_tflite import codebook_layers
+from toolchain.pack.packed import pack
 
 Case = tuple[str, bytes]
 """What is wrong, and the bytes."""
@@ -238,16 +240,17 @@ def _with_number(text: bytes, name: bytes, written: bytes) -> bytes:
 
 
 def _packed(small: bytes) -> Iterator[Case]:
-    whole = members(small)["models/small.packed"]
-    yield "whole", whole
+    """Both versions of the packed form: whole, cut, with a bit changed; and crafted files."""
     for what, (_, crafted) in CRAFTED.items():
         yield what, crafted
-    for size in (0, 59, 60, 100, len(whole) - 2):
-        yield f"cut to {size} bytes", whole[:size]
-    yield "a byte too many", whole + b"\0"
     random = np.random.default_rng(7)
-    bits = [*range(8 * 60), *random.integers(8 * 60, 8 * len(whole), _RANDOM_PACKED)]
-    for bit in map(int, bits):
-        damaged = bytearray(whole)
-        damaged[bit // 8] ^= 1 << bit % 8
-        yield f"bit {bit} changed", bytes(damaged)
+    for form, whole in (("plain", members(small)["models/small.packed"]), ("codebooks", pack(*codebook_layers()))):
+        yield f"{form}: whole", whole
+        for size in (0, 59, 60, 100, len(whole) - 2):
+            yield f"{form}: cut to {size} bytes", whole[:size]
+        yield f"{form}: a byte too many", whole + b"\0"
+        bits = [*range(8 * 60), *random.integers(8 * 60, 8 * len(whole), _RANDOM_PACKED)]
+        for bit in map(int, bits):
+            damaged = bytearray(whole)
+            damaged[bit // 8] ^= 1 << bit % 8
+            yield f"{form}: bit {bit} changed", bytes(damaged)

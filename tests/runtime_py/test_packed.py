@@ -131,10 +131,10 @@ def test_a_file_is_of_the_second_version_only_where_it_must_be(small: bytes, cod
 def test_every_changed_byte_gives_a_packed_error_or_the_same_model(
     which: str, tflite: bytes, small: bytes, codebooks: tuple[bytes, bytes]
 ) -> None:
-    """Every bit of the header, and a bit of every other byte, or of every 17th of the longer file. The one thing that may change and do
-    nothing is what a reader of DEFLATE skips, at most 7 bits behind the end of the stream."""
+    """Every bit of the header's numbers, and a bit of every byte behind them, or of every 17th of the longer file. The one thing that may
+    change and do nothing is what a reader of DEFLATE skips, at most 7 bits behind the end of the stream."""
     content, whole, step = (tflite, small, 1) if which == "plain" else (*codebooks, 17)
-    bits = [*range(8 * packed.HEADER.size), *(8 * at + at % 8 for at in range(packed.HEADER.size, len(whole), step))]
+    bits = [*range(8 * 28), *(8 * at + at % 8 for at in range(28, len(whole), step))]
     damaged = bytearray(whole)
     kinds: Counter[str] = Counter()
     for bit in bits:

@@ -2,62 +2,33 @@ package org.pocketface.sdk;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
 
 /** What is coded in a packed .tflite and how: tables, regions, and the skeleton, which is the file less its regions. */
 final class PackedDirectory {
   private static final int MAX_TABLES = 4096;
   private static final int MAX_REGIONS = 65536;
   private static final int MAX_WIDTH = 8;
+  private static final int LISTED = 32;
+  private static final int GEOMETRIC = 33;
+  private static final int CODEBOOK_VERSION = 2;
 
   private final RansTable[] tables;
-  private final Region[] regions;
+  private final PackedRegion[] regions;
   private final ByteBuffer skeleton;
 
-  private PackedDirectory(RansTable[] tables, Region[] regions, ByteBuffer skeleton) {
+  private PackedDirectory(RansTable[] tables, PackedRegion[] regions, ByteBuffer skeleton) {
     this.tables = tables;
     this.regions = regions;
     this.skeleton = skeleton;
   }
 
-  /** {@code count} values of {@code width} bytes from {@code offset} of the .tflite; plane k is coded by table {@code tables[k]}. */
-  private static final class Region {
-    final int offset;
-    final int count;
-    final int width;
-    final int[] tables;
-
-    Region(int offset, int count, int width, int[] tables) {
-      this.offset = offset;
-      this.count = count;
-      this.width = width;
-      this.tables = tables;
-    }
-
-    int end() {
-      return offset + count * width;
-    }
-  }
-
-  /** Byte {@code number} of each value of a region. */
-  private static final class Plane {
-    final Region region;
-    final int number;
-
-    Plane(Region region, int number) {
-      this.region = region;
-      this.number = number;
-    }
-  }
-
   /**
-   * The directory at the front of an inflated structure, for a .tflite of {@code size} bytes.
+   * The directory at the front of an inflated structure of a file of that version, for a .tflite of {@code size} bytes.
    *
    * @throws PackedException.Limit for too many tables or regions
    * @throws PackedException.Format for anything out of its bounds
    */
-  static PackedDirectory read(byte[] structure, int size) {
+  static PackedDirectory read(byte[] structure, int version, int size) {
     ByteBuffer fields = ByteBuffer.wrap(structure).order(ByteOrder.LITTLE_ENDIAN);
     need(fields, 8);
     long tableCount = fields.getInt() & 0xFFFFFFFFL;
@@ -71,7 +42,7 @@ final class PackedDirectory {
     for (int index = 0; index < tables.length; index++) {
       tables[index] = readTable(fields, index);
     }
-    return readRegions(fields, tables, (int) regionCount, size);
+    return readRegions(fields, tables, (int) regionCount, version, size);
   }
 
   private static RansTable readTable(ByteBuffer fields, int index) {
@@ -103,35 +74,31 @@ final class PackedDirectory {
     return new RansTable(values, frequencies);
   }
 
-  private static PackedDirectory readRegions(ByteBuffer fields, RansTable[] tables, int regionCount, int size) {
+  private static PackedDirectory readRegions(ByteBuffer fields, RansTable[] tables, int regionCount, int version, int size) {
     need(fields, 9L * regionCount);
     int gapsAt = fields.position();
     int countsAt = gapsAt + 4 * regionCount;
-    int widthsAt = countsAt + 4 * regionCount;
-    fields.position(widthsAt + regionCount);
-    Region[] regions = new Region[regionCount];
+    int kindsAt = countsAt + 4 * regionCount;
+    fields.position(kindsAt + regionCount);
+    PackedRegion[] regions = new PackedRegion[regionCount];
     long end = 0;
     long coded = 0;
     for (int index = 0; index < regionCount; index++) {
       long gap = fields.getInt(gapsAt + 4 * index) & 0xFFFFFFFFL;
       long count = fields.getInt(countsAt + 4 * index) & 0xFFFFFFFFL;
-      int width = fields.get(widthsAt + index) & 0xFF;
-      if (count < 1 || width < 1 || width > MAX_WIDTH) {
+      int kind = fields.get(kindsAt + index) & 0xFF;
+      boolean withCodebook = version >= CODEBOOK_VERSION && (kind == LISTED || kind == GEOMETRIC);
+      if (count < 1 || !withCodebook && (kind < 1 || kind > MAX_WIDTH)) {
         throw new PackedException.Format(
             "packed model: region " + index + ": expected a count from 1 and a width of 1 to " + MAX_WIDTH + ", got " + count + ", "
-                + width);
-      }
-      int[] used = new int[width];
-      need(fields, 2 * width);
-      for (int plane = 0; plane < width; plane++) {
-        used[plane] = fields.getShort() & 0xFFFF;
-        if (used[plane] >= tables.length) {
-          throw new PackedException.Format(
-              "packed model: region " + index + ": expected tables below " + tables.length + ", got " + used[plane]);
-        }
+                + kind);
       }
       // Regions past the end of the file are refused below; until then only their sums matter.
-      regions[index] = new Region((int) (end + gap), (int) count, width, used);
+      int width = withCodebook ? 4 : kind;
+      regions[index] =
+          withCodebook
+              ? readCodebook(fields, index, (int) (end + gap), (int) count, kind, tables.length)
+              : new PackedRegion((int) (end + gap), (int) count, width, readUsed(fields, index, width, tables.length), null);
       end += gap + count * width;
       coded += count * width;
     }
@@ -144,6 +111,48 @@ final class PackedDirectory {
     return new PackedDirectory(tables, regions, skeleton);
   }
 
+  private static PackedRegion readCodebook(ByteBuffer fields, int index, int offset, int count, int kind, int tableCount) {
+    need(fields, 3);
+    int entries = fields.getShort() & 0xFFFF;
+    int lowBits = fields.get() & 0xFF;
+    int groups = lowBits > Codebook.MAX_LOW_BITS ? 0 : Codebook.groups(entries, lowBits);
+    if (entries < 1 || entries > Codebook.MAX_ENTRIES || lowBits > Codebook.MAX_LOW_BITS || groups > 256) {
+      throw new PackedException.Format(
+          "packed model: region " + index + ": expected 1 to " + Codebook.MAX_ENTRIES + " entries, at most " + Codebook.MAX_LOW_BITS
+              + " low bits and 256 values of the bits above, got " + entries + " entries and " + lowBits + " low bits");
+    }
+    int[] high = readUsed(fields, index, 1, tableCount);
+    int[] low = readUsed(fields, index, lowBits > 0 ? groups : 0, tableCount);
+    if (kind == LISTED) {
+      need(fields, 4 * entries);
+      ByteBuffer values = Buffers.part(fields, fields.position(), 4 * entries);
+      fields.position(fields.position() + 4 * entries);
+      return new PackedRegion(offset, count, 4, high, Codebook.listed(entries, lowBits, low, values));
+    }
+    need(fields, 16);
+    double first = fields.getDouble();
+    double ratio = fields.getDouble();
+    if (!(first > 0 && first <= Double.MAX_VALUE && ratio >= 1 && ratio <= Double.MAX_VALUE)) {
+      throw new PackedException.Format(
+          "packed model: region " + index + ": expected a first value above 0 and a ratio from 1, got " + first + ", " + ratio);
+    }
+    return new PackedRegion(offset, count, 4, high, Codebook.geometric(entries, lowBits, low, first, ratio));
+  }
+
+  /** The next {@code count} numbers of tables. */
+  private static int[] readUsed(ByteBuffer fields, int region, int count, int tableCount) {
+    need(fields, 2 * count);
+    int[] used = new int[count];
+    for (int number = 0; number < count; number++) {
+      used[number] = fields.getShort() & 0xFFFF;
+      if (used[number] >= tableCount) {
+        throw new PackedException.Format(
+            "packed model: region " + region + ": expected tables below " + tableCount + ", got " + used[number]);
+      }
+    }
+    return used;
+  }
+
   private static void need(ByteBuffer fields, long bytes) {
     if (fields.remaining() < bytes) {
       throw new PackedException.Format(
@@ -151,42 +160,14 @@ final class PackedDirectory {
     }
   }
 
-  /**
-   * Rebuilds the .tflite into {@code model}: the skeleton around the regions, then the planes, table by table; within a table by region,
-   * within a region by the plane's number.
-   */
+  /** Rebuilds the .tflite into {@code model}: the skeleton around the regions, then the regions. */
   void fill(byte[] model, RansDecoder decoder) {
     int end = 0;
-    for (Region region : regions) {
+    for (PackedRegion region : regions) {
       skeleton.get(model, end, region.offset - end);
       end = region.end();
     }
     skeleton.get(model, end, model.length - end);
-    List<List<Plane>> planes = planes();
-    for (int table = 0; table < tables.length; table++) {
-      long symbols = 0;
-      for (Plane plane : planes.get(table)) {
-        symbols += plane.region.count;
-      }
-      decoder.begin(tables[table], symbols);
-      for (Plane plane : planes.get(table)) {
-        decoder.decode(model, plane.region.offset + plane.number, plane.region.count, plane.region.width);
-      }
-    }
-    decoder.finish();
-  }
-
-  /** The planes of each table, in the order in which they are coded. */
-  private List<List<Plane>> planes() {
-    List<List<Plane>> planes = new ArrayList<>();
-    for (int table = 0; table < tables.length; table++) {
-      planes.add(new ArrayList<Plane>());
-    }
-    for (Region region : regions) {
-      for (int number = 0; number < region.width; number++) {
-        planes.get(region.tables[number]).add(new Plane(region, number));
-      }
-    }
-    return planes;
+    new PackedPlanes(tables, regions).fill(model, decoder);
   }
 }

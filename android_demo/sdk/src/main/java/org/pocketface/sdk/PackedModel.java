@@ -10,11 +10,11 @@ import java.util.zip.Inflater;
  * Rebuilds a packed .tflite byte for byte (docs/bundle-format.md, section 3).
  *
  * <p>Planes of bytes are coded by static order-0 tables with an interleaved rANS coder (Duda, arXiv:1311.2540, section 3, in the range
- * variant; Giesen, arXiv:1402.3392); all the rest is deflated.
+ * variant; Giesen, arXiv:1402.3392), indices into codebooks of floats in two parts; all the rest is deflated.
  */
 final class PackedModel {
   private static final int MAGIC = 0x4B504650; // "PFPK"
-  private static final int VERSION = 1;
+  private static final int LAST_VERSION = 2; // with codebooks; the first has none
   private static final int HEADER_BYTES = 60;
   private static final long MAX_TFLITE_BYTES = 64 << 20;
   private static final long MAX_DIRECTORY_BYTES = 4 << 20;
@@ -37,7 +37,7 @@ final class PackedModel {
     int words = packed.getInt(24);
     int statesAt = HEADER_BYTES + deflated;
     byte[] structure = inflate(Buffers.part(packed, HEADER_BYTES, deflated), packed.getInt(12));
-    PackedDirectory directory = PackedDirectory.read(structure, size);
+    PackedDirectory directory = PackedDirectory.read(structure, packed.getShort(4), size);
     RansDecoder decoder =
         new RansDecoder(Buffers.part(packed, statesAt, 4 * lanes), Buffers.part(packed, statesAt + 4 * lanes, 2 * words));
     byte[] model = new byte[size];
@@ -61,9 +61,9 @@ final class PackedModel {
       throw new PackedException.Format("packed model: expected PFPK at byte 0, got something else");
     }
     int version = packed.getShort(4) & 0xFFFF;
-    if (version != VERSION) {
+    if (version < 1 || version > LAST_VERSION) {
       throw new PackedException.Version(
-          "packed model: expected version " + VERSION + ", got " + version + "; use a release of the SDK that reads it");
+          "packed model: expected version 1 or " + LAST_VERSION + ", got " + version + "; use a release of the SDK that reads it");
     }
     if (packed.getShort(6) != 0) {
       throw new PackedException.Format("packed model: expected 0 at byte 6, got " + (packed.getShort(6) & 0xFFFF));
