@@ -40,7 +40,7 @@ def figures(order: TableOrder) -> Figures:
     baseline = train(VGG11(), people, how, 0, None, context)
     whole = fp32_bytes(VGG11())
     found = accuracy(baseline, people)
-    rows = [("VGG11", "32", "–", f"{whole / 1e6:.2f}", "42.94", "–", "–", spread([found]), "–", "77.33")]
+    rows: list[tuple[str, ...]] = [("VGG11", "32", "–", f"{whole / 1e6:.2f}", "42.94", "–", "–", spread([found]), "–", "77.33")]
     values: list[dict[str, object]] = [{"net": "VGG11", "bits": 32, "bytes": whole, "fp32_bytes": whole, "top1_fp32": [asdict(found)]}]
     for name, net, bits, *stated in _ROWS:
         trained = substitutes(net, baseline, people, how, order.seeds, context)
