@@ -7,15 +7,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from toolchain.bench.runners import Runner
 from toolchain.progress import Progress
 
 Floats = npt.NDArray[np.float64]
 WARM_UP = 3
+
+
+class Timed(Protocol):
+    """Something to time."""
+
+    def run(self) -> object:
+        """Once."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def pinned(threads: int) -> Iterator[int | None]:
         os.sched_setaffinity(0, before)
 
 
-def interleaved(runners: Sequence[Runner], rounds: int, repeats: int, progress: Progress) -> Floats:
+def interleaved(runners: Sequence[Timed], rounds: int, repeats: int, progress: Progress) -> Floats:
     """Milliseconds of an inference `[rounds, runners]`. In each round every runner has its turn of `repeats` inferences in a row,
     whose median counts; each round begins with another runner, so that none always follows the same one."""
     for runner in runners:
@@ -62,7 +69,7 @@ def interleaved(runners: Sequence[Runner], rounds: int, repeats: int, progress: 
     return found
 
 
-def _median(runner: Runner, repeats: int) -> float:
+def _median(runner: Timed, repeats: int) -> float:
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
