@@ -14,7 +14,10 @@ import java.util.TreeSet;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
 import org.pocketface.sdk.manifest.BlobFile;
+import org.pocketface.sdk.manifest.Level;
+import org.pocketface.sdk.manifest.LevelSet;
 import org.pocketface.sdk.manifest.Manifest;
+import org.pocketface.sdk.manifest.Threshold;
 import org.pocketface.sdk.manifest.Variant;
 
 /**
@@ -22,7 +25,8 @@ import org.pocketface.sdk.manifest.Variant;
  * between threads.
  *
  * <p>Checked in this order, all before any native code sees a byte: the file's own hash, the container, the manifest, each blob's hash,
- * the structure of each .tflite. A packed variant is rebuilt when it is asked for, and checked against the hash of what it must become.
+ * the structure of each .tflite. A packed variant is rebuilt when it is asked for, and checked against the hash of what it must become; a
+ * level of another variant is rebuilt from that one.
  *
  * <p>A mapping ends when nothing refers to it any more; Java has no way to end it sooner, so there is nothing to close.
  */
@@ -189,6 +193,61 @@ public final class Bundle {
     throw new BundleException.Variant(source + ": expected one of the variants " + String.join(", ", variants()) + ", got " + wanted);
   }
 
+  /**
+   * What the manifest says of the level of that name of a variant's net (null: the default one's).
+   *
+   * @throws BundleException.Variant where the variant has no levels, or none of that name
+   */
+  @NotNull
+  public Variant level(@NotNull String name, @Nullable String variant) {
+    LevelSet levels = levels(variant);
+    Level found = levels.named(name);
+    if (found == null) {
+      List<String> known = new ArrayList<>();
+      for (Level level : levels.levels) {
+        known.add(level.name);
+      }
+      throw new BundleException.Variant(
+          source + ": expected one of the levels " + String.join(", ", known) + " of " + levels.whole + ", got " + name);
+    }
+    return variant(found.variant);
+  }
+
+  /**
+   * The levels of a variant's net (null: the default one's).
+   *
+   * @throws BundleException.Variant where it has none
+   */
+  @NotNull
+  public LevelSet levels(@Nullable String variant) {
+    String of = variant(variant).name;
+    LevelSet levels = manifest.levelsOf(of);
+    if (levels == null) {
+      throw new BundleException.Variant(source + ": expected a variant with levels, got " + of + ", which has none");
+    }
+    return levels;
+  }
+
+  /**
+   * The variant whose templates those of {@code variant} count as: itself, or, of a level, the whole net, with which it shares the
+   * embedding space.
+   */
+  @NotNull
+  public Variant templateVariant(@NotNull Variant variant) {
+    LevelSet levels = manifest.levelsOf(variant.name);
+    return levels == null ? variant : variant(levels.whole);
+  }
+
+  /**
+   * The thresholds for comparisons of {@code variant} with whatever counts as its templates: its own, or, of a level, those that hold
+   * whichever level made the template.
+   */
+  @NotNull
+  public List<Threshold> sharedThresholds(@NotNull Variant variant) {
+    LevelSet levels = manifest.levelsOf(variant.name);
+    return levels == null ? variant.thresholds : levels.sharedThresholds(variant.name, variant.thresholds);
+  }
+
   /** The manifest as it lies in the file, JSON. */
   @NotNull
   public String manifestText() {
@@ -225,7 +284,9 @@ public final class Bundle {
     if (!variant.packed) {
       return blob;
     }
-    ByteBuffer model = PackedModel.unpack(blob);
+    LevelSet levels = manifest.levelsOf(variant.name);
+    ByteBuffer model =
+        levels == null || levels.whole.equals(variant.name) ? PackedModel.unpack(blob) : LevelModel.rebuild(blob, model(levels.whole));
     String digest = Digests.sha256(model);
     String where = source + ": " + variant.file;
     if (model.remaining() != variant.size || !digest.equals(variant.sha256)) {

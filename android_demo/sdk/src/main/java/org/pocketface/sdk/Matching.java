@@ -67,8 +67,18 @@ public final class Matching {
    * @throws ThresholdException where the manifest has none for that rate
    */
   public static double thresholdAt(@NotNull Variant variant, double fmr) {
+    return thresholdAt(variant, variant.thresholds, fmr);
+  }
+
+  /**
+   * The same among {@code thresholds}, which are {@code variant}'s or those that it shares with other levels of its net
+   * ({@link Bundle#sharedThresholds}).
+   *
+   * @throws ThresholdException where none is for that rate
+   */
+  public static double thresholdAt(@NotNull Variant variant, @NotNull List<Threshold> thresholds, double fmr) {
     List<String> known = new ArrayList<>();
-    for (Threshold threshold : variant.thresholds) {
+    for (Threshold threshold : thresholds) {
       if (threshold.fmr == fmr) {
         return threshold.similarity;
       }

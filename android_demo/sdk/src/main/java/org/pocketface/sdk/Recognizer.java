@@ -1,9 +1,11 @@
 package org.pocketface.sdk;
 
 import java.io.File;
+import java.util.ArrayList;
 import java.util.List;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
+import org.pocketface.sdk.manifest.Level;
 import org.pocketface.sdk.manifest.Variant;
 
 /**
@@ -24,6 +26,7 @@ public final class Recognizer implements AutoCloseable {
   private final Bundle bundle;
   private final Embedder embedder;
   private final Finder finder; // null where the bundle has no detector
+  private final double milliseconds; // NaN where they were not measured
 
   /**
    * {@code variant} null: the bundle's default one; {@code threads}: how many one inference may use.
@@ -34,9 +37,13 @@ public final class Recognizer implements AutoCloseable {
    * @throws RuntimeMissingException where TensorFlow Lite's native library cannot be loaded
    */
   public Recognizer(@NotNull Bundle bundle, @Nullable String variant, int threads) {
+    this(bundle, embedder(bundle, bundle.variant(variant), threads), threads, Double.NaN);
+  }
+
+  private Recognizer(Bundle bundle, Embedder embedder, int threads, double milliseconds) {
     this.bundle = bundle;
-    Variant stated = bundle.variant(variant);
-    embedder = new Embedder(stated, bundle.manifest().preprocessing.input, bundle.model(stated.name), threads);
+    this.embedder = embedder;
+    this.milliseconds = milliseconds;
     Finder made = null;
     boolean complete = false;
     try {
@@ -57,6 +64,59 @@ public final class Recognizer implements AutoCloseable {
   @NotNull
   public static Recognizer load(@NotNull File file) {
     return new Recognizer(Bundle.open(file), null, 1);
+  }
+
+  /**
+   * A recognizer of a level, by its name, of a variant's net; {@code variant} null: the bundle's default one. Levels of one net share
+   * their templates: see {@link Bundle#templateVariant}.
+   *
+   * @throws BundleException.Variant where the variant has no levels, or none of that name; and the errors of the constructor
+   */
+  @NotNull
+  public static Recognizer atLevel(@NotNull Bundle bundle, @Nullable String variant, @NotNull String level, int threads) {
+    return new Recognizer(bundle, embedder(bundle, bundle.level(level, variant), threads), threads, Double.NaN);
+  }
+
+  /**
+   * A recognizer of the widest level of a variant's net that embeds a face in at most {@code budgetMs} milliseconds on this device, which
+   * is measured here, once: keep the recognizer, or the name of its variant. {@code variant} null: the bundle's default one.
+   *
+   * @throws BundleException.Variant where the variant has no levels; and the errors of the constructor
+   * @throws BudgetException where no level is so fast
+   */
+  @NotNull
+  public static Recognizer within(@NotNull Bundle bundle, @Nullable String variant, double budgetMs, int threads) {
+    if (!(budgetMs > 0)) {
+      throw new BudgetException("budget: expected milliseconds above 0, got " + budgetMs);
+    }
+    List<String> found = new ArrayList<>();
+    for (Level level : bundle.levels(variant).levels) {
+      Embedder embedder = embedder(bundle, bundle.variant(level.variant), threads);
+      double taken = Double.NaN;
+      try {
+        taken = embedder.milliseconds();
+      } finally {
+        if (!(taken <= budgetMs)) {
+          embedder.close();
+        }
+      }
+      if (taken <= budgetMs) {
+        return new Recognizer(bundle, embedder, threads, taken);
+      }
+      found.add(level.name + ": " + taken);
+    }
+    throw new BudgetException(
+        "budget: expected a level that embeds a face within " + budgetMs + " ms here, they take " + String.join(", ", found)
+            + " ms; give more time, more threads, or name a level");
+  }
+
+  private static Embedder embedder(Bundle bundle, Variant variant, int threads) {
+    return new Embedder(variant, bundle.manifest().preprocessing.input, bundle.model(variant.name), threads);
+  }
+
+  /** What an embedding took when the level was chosen by a budget; NaN: it was not measured. */
+  public double milliseconds() {
+    return milliseconds;
   }
 
   /** The bundle. */

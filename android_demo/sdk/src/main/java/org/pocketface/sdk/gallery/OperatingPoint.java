@@ -3,6 +3,7 @@ package org.pocketface.sdk.gallery;
 import java.util.List;
 import org.jetbrains.annotations.NotNull;
 import org.jetbrains.annotations.Nullable;
+import org.pocketface.sdk.Bundle;
 import org.pocketface.sdk.Matching;
 import org.pocketface.sdk.ThresholdException;
 import org.pocketface.sdk.manifest.Threshold;
@@ -38,6 +39,17 @@ public final class OperatingPoint {
   }
 
   /**
+   * The same for a {@code variant} of {@code bundle}; of a level of a net by a threshold that holds whichever level made the template.
+   *
+   * @throws ThresholdException where the manifest states none for that rate
+   */
+  @NotNull
+  public static OperatingPoint atFmr(@NotNull Bundle bundle, @NotNull Variant variant, double fmr) {
+    double similarity = Matching.thresholdAt(variant, bundle.sharedThresholds(variant), fmr);
+    return new OperatingPoint(bundle.templateVariant(variant).sha256, similarity, fmr);
+  }
+
+  /**
    * Where a search among {@code comparisons} templates finds somebody for at most the share {@code fpir} of those who are not
    * enrolled: the stated threshold of the largest rate that is at most fpir / comparisons.
    *
@@ -47,9 +59,21 @@ public final class OperatingPoint {
    */
   @NotNull
   public static OperatingPoint atFpir(@NotNull Variant variant, double fpir, int comparisons) {
-    double[][] known = known(variant);
+    double[][] known = known(variant.thresholds);
     int chosen = atFpir(variant.name, known[0], fpir, comparisons);
     return new OperatingPoint(variant.sha256, known[1][chosen], known[0][chosen]);
+  }
+
+  /**
+   * The same for a {@code variant} of {@code bundle}; of a level of a net by a threshold that holds whichever level made the template.
+   *
+   * @throws ThresholdException where the thresholds do not reach that far
+   */
+  @NotNull
+  public static OperatingPoint atFpir(@NotNull Bundle bundle, @NotNull Variant variant, double fpir, int comparisons) {
+    double[][] known = known(bundle.sharedThresholds(variant));
+    int chosen = atFpir(variant.name, known[0], fpir, comparisons);
+    return new OperatingPoint(bundle.templateVariant(variant).sha256, known[1][chosen], known[0][chosen]);
   }
 
   /** The index of the largest of `rates` that is at most fpir / comparisons. */
@@ -113,9 +137,8 @@ public final class OperatingPoint {
     }
   }
 
-  /** [rates, similarities] that `variant` states. */
-  private static double[][] known(Variant variant) {
-    List<Threshold> thresholds = variant.thresholds;
+  /** [rates, similarities] of `thresholds`. */
+  private static double[][] known(List<Threshold> thresholds) {
     double[][] known = new double[2][thresholds.size()];
     for (int at = 0; at < thresholds.size(); at++) {
       known[0][at] = thresholds.get(at).fmr;

@@ -41,7 +41,7 @@ public final class TemplateModel {
     this.size = size;
   }
 
-  /** The model that a bundle's {@code variant} is. */
+  /** The model that a bundle's {@code variant} is. Of a level of a net give {@link org.pocketface.sdk.Bundle#templateVariant}. */
   @NotNull
   public static TemplateModel of(@NotNull Variant variant) {
     return new TemplateModel(variant.sha256, variant.name, variant.output.shape.get(1));

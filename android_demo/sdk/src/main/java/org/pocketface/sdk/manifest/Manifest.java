@@ -23,7 +23,7 @@ public final class Manifest {
   public static final int SCHEMA_MAJOR = 1;
 
   /** A later minor version may only add fields that a reader need not know, so they are skipped there. */
-  public static final int SCHEMA_MINOR = 0;
+  public static final int SCHEMA_MINOR = 1;
 
   private static final Pattern VERSION = Pattern.compile("([1-9][0-9]{0,3}|0)[.]([1-9][0-9]{0,3}|0)");
 
@@ -66,12 +66,16 @@ public final class Manifest {
   /** Every blob, in the order of their paths. */
   @NotNull public final List<BlobFile> files;
 
+  /** Levels of nets, of each net a set; empty where no variant is a level. */
+  @NotNull public final List<LevelSet> levels;
+
   private Manifest(Fields fields) {
     fields.expect(
         new String[] {
           "schema", "name", "target", "preprocessing", "embedding", "default_variant", "variants", "detector", "golden", "recipe",
           "licences", "data", "files"
-        });
+        },
+        "levels");
     schema = fields.matching("schema", "1[.](0|[1-9][0-9]{0,3})");
     name = fields.text("name");
     target = new Target(fields.object("target"));
@@ -85,9 +89,22 @@ public final class Manifest {
     licences = Licence.list(fields.items("licences", 1));
     data = DataSource.list(fields.items("data", 0));
     files = BlobFile.list(fields.items("files", 1));
+    levels = LevelSet.list(fields.items("levels", 0));
     checkNames(fields);
     checkRoles(fields);
     checkTemplates(fields);
+    checkLevels(fields);
+  }
+
+  /** The levels that a variant is one of; null where it is none. */
+  @Nullable
+  public LevelSet levelsOf(@NotNull String variant) {
+    for (LevelSet found : levels) {
+      if (found.levelOf(variant) != null) {
+        return found;
+      }
+    }
+    return null;
   }
 
   /**
@@ -192,6 +209,25 @@ public final class Manifest {
       throw fields.wrong(
           "variant " + variant.name + ": expected input " + inputShape + " and output " + outputShape + ", got " + variant.input.shape
               + " and " + variant.output.shape);
+    }
+  }
+
+  /** Each level is a variant of its own, stored packed but for the whole net's. */
+  private void checkLevels(Fields fields) {
+    Map<String, Boolean> packed = new HashMap<>();
+    for (Variant variant : variants) {
+      packed.put(variant.name, variant.packed);
+    }
+    Set<String> seen = new HashSet<>();
+    for (LevelSet found : levels) {
+      for (Level level : found.levels) {
+        if (!packed.containsKey(level.variant) || !seen.add(level.variant)) {
+          throw fields.wrong("levels: expected variants of the bundle, each in one place, got " + level.variant);
+        }
+        if (!packed.get(level.variant) && !level.variant.equals(found.whole)) {
+          throw fields.wrong("levels: expected " + level.variant + " to be packed, since it is rebuilt from another variant");
+        }
+      }
     }
   }
 
