@@ -16,12 +16,12 @@ def recipe_names() -> list[str]:
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name, or in the Python file of that path.
+    """The recipe of that name, hyphens as good as underscores, or in the Python file of that path.
 
     Errors: RecipeError where there is none, or where the file does not run or has no `RECIPE`.
     """
     own = Path(name)
-    path = own if own.suffix == ".py" or "/" in name else Path(__path__[0]) / f"{name}.py"
+    path = own if own.suffix == ".py" or "/" in name else Path(__path__[0]) / f"{name.replace('-', '_')}.py"
     if not path.is_file():
         raise RecipeError(f"{name}: no such recipe; expected {', '.join(recipe_names())}, or the path of a Python file with a RECIPE")
     if path.suffix != ".py":

@@ -4,6 +4,7 @@ its weights take."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,19 @@ def fp32_bytes(backbone: Backbone) -> int:
 def authors_bytes(model: Model) -> float:
     """Bytes of the parameters of an encoded model of `with_classifier`, as if it had the authors' classes: encoded weights at the bits
     that their codes have, other weights at 32 and biases at 16."""
+    return _bytes(model, nominal_bits)
+
+
+def coded_bytes(model: Model) -> float:
+    """The same with encoded weights at the entropy of their tensor's codes."""
+    return _bytes(model, lambda encoding: _entropy(_codes(encoding)))
+
+
+def _bytes(model: Model, bits_of: Callable[[Encoding], float]) -> float:
     bits = 0.0
     for name, value in model.net.named_parameters():
         encoding = model.encodings.get(name)
-        each = nominal_bits(encoding) if encoding is not None else SINGLE if value.ndim > 1 else HALF
+        each = bits_of(encoding) if encoding is not None else SINGLE if value.ndim > 1 else HALF
         counted = value[0].numel() * AUTHORS_CLASSES if name.startswith("head.") else value.numel()
         bits += counted * each
     return bits / 8
@@ -69,13 +79,15 @@ def nominal_bits(encoding: Encoding) -> int:
 
 def entropy_bits(model: Model) -> float:
     """Bits a weight that an entropy coder needs for the codes of all encoded weights, Σ n·H₀ / Σ n; NaN where none is encoded."""
-    bits, weights = 0.0, 0
-    for encoding in model.encodings.values():
-        codes = _codes(encoding)
-        counts = np.unique(codes, return_counts=True)[1]
-        bits -= float((counts * np.log2(counts / codes.size)).sum())
-        weights += codes.size
-    return bits / weights if weights else math.nan
+    codes = [_codes(encoding) for encoding in model.encodings.values()]
+    weights = sum(item.size for item in codes)
+    return sum(item.size * _entropy(item) for item in codes) / weights if weights else math.nan
+
+
+def _entropy(codes: npt.NDArray[Any]) -> float:
+    """H₀ in bits."""
+    shares = np.unique(codes, return_counts=True)[1] / codes.size
+    return -float((shares * np.log2(shares)).sum())
 
 
 def _codes(encoding: Encoding) -> npt.NDArray[Any]:

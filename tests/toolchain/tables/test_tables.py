@@ -12,6 +12,7 @@ from PIL import Image
 from toolchain.cli import main
 from toolchain.data import synthetic
 from toolchain.errors import RecipeError
+from toolchain.recipes import find_recipe
 from toolchain.tables import find_table, table_names
 
 
@@ -96,3 +97,17 @@ def test_tables_are_listed_and_unknown_ones_refused() -> None:
 def test_a_table_that_trains_asks_for_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", "small-nets", "--cache", str(tmp_path)]) == 2
     assert "give labelled faces by --images" in capsys.readouterr().err
+
+
+def test_the_flame_net_of_a_megabyte_stands_beside_vgg11(people: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(cache), "--json", "--quiet"]
+    assert main(["table", "flame-1mb", *arguments]) == 0
+    made = json.loads(capsys.readouterr().out)
+    vgg, flame, quantized, coded = (row["bytes"] for row in made["rows"])
+    assert vgg == pytest.approx(42e6, rel=0.01)
+    assert quantized == pytest.approx(flame * 10 / 32, rel=0.01) and coded < quantized < 1.3e6
+    assert sum("1.3 points" in note for note in made["notes"]) == 1
+
+
+def test_a_recipe_is_found_by_hyphens_and_underscores_alike() -> None:
+    assert find_recipe("flame-1mb") == find_recipe("flame_1mb")
