@@ -21,9 +21,14 @@ def tiny_tflite(height: int, width: int, size: int, seed: int) -> bytes:
     return layers([height, width, 3], [levels[indices]], seed)
 
 
-def layers(shape: list[int], weights: Sequence[npt.NDArray[np.int8] | npt.NDArray[np.float32]], seed: int | None) -> bytes:
-    """A chain of layers: `weights` are int8 or float32 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`. Scales of the
-    int8 ones and biases are drawn by `seed`, or all zero where it is None."""
+def layers(
+    shape: list[int],
+    weights: Sequence[npt.NDArray[np.int8] | npt.NDArray[np.float32]],
+    seed: int | None,
+    scales: Sequence[npt.NDArray[np.float32]] | None = None,
+) -> bytes:
+    """A chain of layers: `weights` are int8 or float32 `[outputs, inputs]`, the first takes the flattened `[1, *shape]`. Biases, and
+    scales of the int8 ones where `scales` does not give them, are drawn by `seed`, or all zero where it is None."""
     random = np.random.default_rng(seed)
     drawn = seed is not None
     model = schema.ModelT()
@@ -34,13 +39,15 @@ def layers(shape: list[int], weights: Sequence[npt.NDArray[np.int8] | npt.NDArra
     model.subgraphs = [graph]
     current = _tensor(model, "input", [1, *shape], schema.TensorType.FLOAT32, 0)
     graph.inputs = np.array([current], np.int32)
-    for codes in weights:
+    for number, codes in enumerate(weights):
         outputs, inputs = codes.shape
         stored = flatbuffer.add_buffer(model, codes.tobytes())
         if codes.dtype == np.int8:
             weight = _tensor(model, "w", [outputs, inputs], schema.TensorType.INT8, stored)
             quantization = schema.QuantizationParametersT()
-            quantization.scale = drawn * random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
+            quantization.scale = (
+                scales[number] if scales else drawn * random.uniform(0.001, 0.002, outputs).astype(np.float16).astype(np.float32)
+            )
             quantization.zeroPoint, quantization.quantizedDimension = np.zeros(outputs, np.int64), 0
             graph.tensors[weight].quantization = quantization
             values = _tensor(model, "v", [outputs, inputs], schema.TensorType.FLOAT32, 0)
@@ -56,6 +63,13 @@ def layers(shape: list[int], weights: Sequence[npt.NDArray[np.int8] | npt.NDArra
         current = result
     graph.outputs = np.array([current], np.int32)
     return flatbuffer.plain(flatbuffer.write(model))
+
+
+def wide_and_half() -> tuple[bytes, bytes]:
+    """The .tflite of a float net [1, 8, 8, 3] → 6 → 4, and of the one that its first three of the six are."""
+    random = np.random.default_rng(4)
+    first, second = (random.standard_normal(shape).astype(np.float32) for shape in ((6, 192), (4, 6)))
+    return layers([8, 8, 3], [first, second], None), layers([8, 8, 3], [first[:3], np.ascontiguousarray(second[:, :3])], None)
 
 
 def codebook_layers() -> tuple[bytes, dict[str, Tied]]:

@@ -98,7 +98,7 @@ def write_result(path: Path, before: Model, after: Model) -> None:
     for name, tensor in new.items():
         encoding = after.encodings.get(name)
         if encoding is not None:
-            arrays.update({f"encoding.{name}.{item}": np.ascontiguousarray(array) for item, array in _arrays(encoding).items()})
+            arrays.update({f"encoding.{name}.{item}": array for item, array in _arrays(encoding).items()})
         elif not torch.equal(tensor.cpu(), old[name].cpu()) or name in before.encodings:
             arrays[f"tensor.{name}"] = tensor.detach().cpu().contiguous().numpy()
     facts = {
@@ -132,7 +132,7 @@ def read_result(path: Path, before: Model) -> Model:
 
 def _arrays(encoding: Encoding) -> Mapping[str, np.ndarray]:
     assert is_dataclass(encoding)
-    return {item.name: np.asarray(getattr(encoding, item.name)) for item in fields(encoding)}
+    return {item.name: np.array(getattr(encoding, item.name), order="C") for item in fields(encoding)}
 
 
 def _encoding(kind: str, name: str, arrays: Mapping[str, np.ndarray]) -> Encoding:
