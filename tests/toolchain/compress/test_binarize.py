@@ -11,10 +11,9 @@ import pytest
 import torch
 from torch import nn
 
-from tests.toolchain.compress.tiny import context, mean_cosine, tiny_model
+from tests.toolchain.compress.tiny import context, mean_cosine, normed_model, tiny_model
 from toolchain.compress.binarize import Binarize, SignWeights, binary_scale
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
-from toolchain.compress.insert_batch_norm import InsertBatchNorm
 from toolchain.compress.latent_weights import UnitWeights, signs
 from toolchain.compress.palettize import Palettize
 from toolchain.encodings import Binary, Palette
@@ -28,11 +27,6 @@ T = TypeVar("T")
 SETTINGS = TrainSettings(phases=(Phase(80, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0, checkpoint_every=4)
 SHORT = Binarize(replace(SETTINGS, phases=(Phase(8, 32, 1e-2),)), depthwise=True)
 WEIGHT = torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(0))
-
-
-def normed_model(work: Path) -> Model:
-    """The tiny model with batch norm behind its layers."""
-    return InsertBatchNorm(faces=64).apply(tiny_model(), context(work))
 
 
 def plain_signs(model: Model) -> Model:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from runtime_py.bundle import InputContract
+from toolchain.compress.insert_batch_norm import InsertBatchNorm
 from toolchain.data.faces import Faces
 from toolchain.model import Model
 from toolchain.progress import Progress
@@ -32,6 +33,11 @@ def tiny_net(batch_norm: bool = False) -> nn.Module:
 
 def tiny_model(batch_norm: bool = False) -> Model:
     return Model(tiny_net(batch_norm), InputContract(SIZE, SIZE, "rgb", 2 / 255, -1.0))
+
+
+def normed_model(work: Path) -> Model:
+    """The tiny model with batch norm behind its layers."""
+    return InsertBatchNorm(faces=64).apply(tiny_model(), context(work))
 
 
 def blobs(count: int = 64, seed: int = 0) -> Faces:
