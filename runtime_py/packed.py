@@ -142,7 +142,7 @@ def geometric_values(first: float, ratio: float, entries: int) -> npt.NDArray[np
     """float32 `[entries]`, ascending: first, first * ratio, first * ratio^2 … with both signs, and 0 between them where `entries` is
     odd. Each is the one before times `ratio` in float64, rounded to float32 at the end: multiplications that every language does
     alike, bit for bit."""
-    steps = np.full(entries // 2, ratio)
+    steps = np.full(entries // 2, ratio, np.float64)
     steps[:1] = first
     with np.errstate(over="ignore"):
         above = np.multiply.accumulate(steps).astype(np.float32)

@@ -44,7 +44,8 @@ class Affine(GridEncoding):
         if not np.all(np.isfinite(values)):
             raise ToolchainError("Affine.nearest: expected finite weights, got NaN or infinity")
         exact = np.abs(values.reshape(len(values), -1)).max(axis=1, initial=0) / np.float32(_LARGEST)
-        half = exact.astype(np.float16)
+        with np.errstate(over="ignore"):
+            half = exact.astype(np.float16)
         scale = np.where(half < exact, np.nextafter(half, np.float16(np.inf)), half).astype(np.float32)
         scale = np.maximum(np.where(np.isfinite(scale), scale, exact), _LEAST_SCALE)
         codes = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))

@@ -53,7 +53,8 @@ class Ternary(GridEncoding):
         lows = np.maximum(np.rint(ratio * tops), 1)
         best = int(np.argmin(np.abs(lows / tops - ratio)))
         top, low = int(tops[best]), int(lows[best])
-        half = np.float32(np.float16(larger / top))
+        with np.errstate(over="ignore"):
+            half = np.float32(np.float16(larger / top))
         scale = half if 0 < half < np.inf else np.float32(larger / top)
         below, above = (np.full(len(signs), level, np.int8) for level in ((low, top) if negative < positive else (top, low)))
         return cls(signs, below, above, np.full(len(signs), scale, np.float32))
