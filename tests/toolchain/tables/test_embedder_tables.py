@@ -1,0 +1,72 @@
+"""The tables of MobileFaceNets, made whole on drawn people and again from what was kept. One step a net: what is learnt is not judged
+here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from toolchain.cli import main
+from toolchain.data.faces import is_aside
+from toolchain.recipes import find_recipe
+from toolchain.tables import find_table
+
+
+@pytest.fixture(scope="module")
+def pairs(drawn_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two folds of two pairs of each kind, of the drawn people, whose images are named by numbers."""
+    people = sorted(folder.name for folder in drawn_faces.iterdir())
+    assert all((drawn_faces / people[0]).glob("0*.png"))
+    lines = ["2\t2"]
+    for fold in (0, 1):
+        one, other = people[2 * fold], people[2 * fold + 1]
+        lines += [f"{person}\t0\t1" for person in (one, other)]
+        lines += [f"{one}\t{number}\t{other}\t{number}" for number in (0, 1)]
+    path = tmp_path_factory.mktemp("pairs") / "pairs.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def made(name: str, faces: Path, pairs: Path, cache: Path, out: Path) -> list[str]:
+    arguments = ["table", name, "--images", str(faces), "--lfw", str(faces), "--pairs", str(pairs), "--steps", "1", "--seeds", "1"]
+    return [*arguments, "--cache", str(cache), "--out", str(out), "--json", "--quiet"]
+
+
+def test_the_assignment_and_the_widths_are_made_and_made_again_from_what_was_kept(
+    drawn_faces: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, out = tmp_path / "cache", tmp_path / "table.md"
+    command = made("assignment", drawn_faces, pairs, cache, out)
+    assert main(command) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    recipes = [row["recipe"] for row in rows]
+    assert recipes == ["mobilefacenet_full", "mobilefacenet", *(f"mobilefacenet_{how}" for how in ("pc", "fc", "cc", "ec"))]
+    widths = [find_recipe(name).backbone.width for name in recipes]  # type: ignore[union-attr]
+    assert widths == [1.0, 0.5, 0.5, 0.5, 0.5, 0.5]
+    aside = sum(is_aside(folder.name) for folder in drawn_faces.iterdir())
+    for row in rows:
+        (seed,) = row["seeds"]
+        assert seed["people"]["rank1"]["identities"] == aside and seed["people"]["rank1"]["probes"] == 7 * aside
+        assert 8 * seed["lfw"] in range(9), "two folds of four pairs"
+    assert any("toolchain table assignment" in line for line in out.read_text().splitlines())
+    # Six nets: two from scratch, the wide one the teacher of the other four.
+    kept = sorted([*cache.glob("shared/teachers/*/train.safetensors"), *cache.glob("stages/*.safetensors")])
+    assert len(kept) == 6
+    stamps = {path: path.stat().st_mtime_ns for path in kept}
+    assert main(command) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == rows
+    # Each width costs a conversion: one of the five is enough here.
+    monkeypatch.setattr(find_table("widths"), "_ROWS", find_table("widths")._ROWS[2:3])
+    assert main(made("widths", drawn_faces, pairs, cache, out)) == 0
+    (half,) = json.loads(capsys.readouterr().out)["rows"]
+    assert half["width"] == 0.5 and half["multiply_adds"] == rows[1]["multiply_adds"] + 256 * (512 - 128), "512 numbers in place of 128"
+    assert half["milliseconds"] > 0 and half["tflite_bytes"] > 4 * half["parameters"] * 0.95
+    assert half["seeds"] == rows[1]["seeds"], "the very net of the assignment"
+    assert stamps == {path: path.stat().st_mtime_ns for path in kept}, "nothing was trained again"
+
+
+def test_images_of_a_protocol_need_their_pairs(drawn_faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "assignment", "--images", str(drawn_faces), "--lfw", str(drawn_faces)]) == 2
+    assert "--lfw and --pairs belong together" in capsys.readouterr().err
