@@ -247,7 +247,8 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
         mark = "*" if variant.name == manifest.default_variant else " "
         parity = "; ".join(f"cosine {item.min_cosine:g} on {item.runtime}" for item in variant.parity) or "parity not measured"
         packed = " packed" if variant.packed else ""
-        yield f"{mark} {variant.name}: {variant.bytes.stored} bytes{packed} ({variant.bytes.raw} to run), {parity}"
+        size = variant.bytes
+        yield f"{mark} {variant.name}: {size.stored} bytes{packed} ({size.raw} to run, {size.gzip} by gzip), {parity}"
         yield from (f"    {line}" for line in _in_face_terms(variant))
     for levels in manifest.levels:
         yield f"levels of {levels.whole}: {', '.join(f'{level.name} ({level.variant})' for level in levels.levels)}; one embedding space"
