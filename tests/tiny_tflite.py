@@ -54,7 +54,7 @@ def layers(
             _operator(model, "DEQUANTIZE", 5, [weight], values)
         else:
             values = _tensor(model, "w", [outputs, inputs], schema.TensorType.FLOAT32, stored)
-        bias = drawn * random.standard_normal(outputs).astype(np.float16).astype(np.float32)
+        bias = (random.standard_normal(outputs) if drawn else np.zeros(outputs)).astype(np.float16).astype(np.float32)
         bias_at = _tensor(model, "b", [outputs], schema.TensorType.FLOAT32, flatbuffer.add_buffer(model, bias.tobytes()))
         result = _tensor(model, "y", [1, outputs], schema.TensorType.FLOAT32, 0)
         operator = _operator(model, "FULLY_CONNECTED", 1, [current, values, bias_at], result)

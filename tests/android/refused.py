@@ -1,7 +1,8 @@
 """Damaged bundles, manifests and packed models, each with the error code that the Python runtime gives, for the Java SDK to give too.
 
 They go into one zip whose entries are named KIND/CODE/NUMBER WHAT: KIND says which reader takes it (`bundle`: a whole file, of which every
-variant's model is asked for as well; `manifest`; `packed`), CODE is what the reader refuses it with, or `accepted`.
+variant's model is asked for as well; `manifest`; `packed`; `level`, behind its whole net), CODE is what the reader refuses it with, or
+`accepted`.
 """
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from runtime_py.bundle import Bundle
 from runtime_py.errors import PocketFaceError
 from runtime_py.manifest import read_manifest
 from runtime_py.packed import unpack
+from runtime_py.prefixes import rebuild
 from tests.runtime_py.changed import members, reseal, with_manifest
 from tests.runtime_py.test_bundle import ZIPS, handmade, zip_of
 from tests.runtime_py.test_manifest import DISAGREEMENTS, mutations
 from tests.runtime_py.test_packed import CRAFTED
+from tests.runtime_py.test_prefixes import CRAFTED as CRAFTED_LEVELS
+from tests.runtime_py.test_prefixes import STORED, WIDE, stored_with, structure_of
 from tests.tiny_tflite import codebook_layers
 from toolchain.pack.packed import pack
 
@@ -33,6 +37,7 @@ Case = tuple[str, bytes]
 _RANDOM_FILES = 150
 _RANDOM_MANIFESTS = 400
 _RANDOM_PACKED = 600
+_RANDOM_LEVELS = 100
 
 
 def write_refused(path: Path, small: bytes) -> dict[str, int]:
@@ -44,6 +49,7 @@ def write_refused(path: Path, small: bytes) -> dict[str, int]:
             ("bundle", _bundles(small), _read_bundle),
             ("manifest", _manifests(small), lambda text: read_manifest(text, "test")),
             ("packed", _packed(small), unpack),
+            ("level", _levels(), _read_level),
         ):
             for number, (what, data) in enumerate(cases):
                 code = _code(read, data)
@@ -64,6 +70,23 @@ def _read_bundle(data: bytes) -> None:
     bundle = Bundle.parse(data, "test")
     for name in bundle.variants:
         bundle.model(name)
+
+
+def _read_level(data: bytes) -> None:
+    size = int.from_bytes(data[:4], "little")
+    rebuild(data[4 + size :], data[4 : 4 + size])
+
+
+def _levels() -> Iterator[Case]:
+    """u32 size of the whole net's .tflite, that, and what is stored of the level."""
+    front = len(WIDE).to_bytes(4, "little") + WIDE
+    for what, _, stored in CRAFTED_LEVELS:
+        yield what, front + stored
+    random = np.random.default_rng(6)
+    for number in range(_RANDOM_LEVELS):
+        structure = structure_of(STORED)
+        structure[int(random.integers(len(structure)))] ^= 1 << int(random.integers(8))
+        yield f"a bit of the structure changed, {number}", front + stored_with(bytes(structure))
 
 
 def _bundles(small: bytes) -> Iterator[Case]:
@@ -110,7 +133,7 @@ def _disagreeing(small: bytes) -> Iterator[Case]:
     yield "a blob too many", container.layout({**parts, "extra.bin": b"x"})
     yield "a blob too few", container.layout({name: blob for name, blob in parts.items() if name != "golden/crop.png"})
     yield "a packed variant of another hash", with_manifest(small, lambda value: value["variants"][1].update(sha256="0" * 64))
-    for version in ("1.1", "2.0", "0.9", "1", "1.00"):
+    for version in ("1.0", "1.2", "2.0", "0.9", "1", "1.00"):
         yield f"schema {version}", with_manifest(small, lambda value, version=version: value.update(schema=version))
     for what, change in DISAGREEMENTS.items():
         yield what, with_manifest(small, change)

@@ -27,6 +27,7 @@ from runtime_py.errors import (
     PocketFaceError,
 )
 from tests.runtime_py.changed import members, reseal
+from tests.tiny_tflite import wide_and_half
 
 # What opening gives
 
@@ -34,9 +35,10 @@ from tests.runtime_py.changed import members, reseal
 def test_a_bundle_gives_back_its_blobs_and_both_forms_of_its_model(bundle_path: Path, blobs: dict[str, bytes], tflite: bytes) -> None:
     bundle = Bundle.open(bundle_path)
     assert {file.path: bytes(bundle.blob(file.path)) for file in bundle.manifest.files} == blobs
-    assert bundle.variants == ("plain", "small")
+    assert bundle.variants == ("plain", "small", "wide", "half")
     assert bundle.default_variant == "plain"
     assert bundle.model() == bundle.model("plain") == bundle.model("small") == tflite
+    assert (bundle.model("wide"), bundle.model("half")) == wide_and_half()
     assert json.loads(bundle.manifest_text())["name"] == bundle.manifest.name == "tiny"
     assert bundle.sha256 == hashlib.sha256(bundle_path.read_bytes()).hexdigest()
 

@@ -45,7 +45,7 @@ def test_a_packed_variant_that_becomes_another_model_is_refused(bundle_bytes: by
 
 def test_schema_versions(bundle_bytes: bytes) -> None:
     def later(value: dict[str, Any]) -> None:
-        value.update(schema="1.1", new_field=1)
+        value.update(schema="1.2", new_field=1)
         value["variants"][0]["another"] = {}
 
     assert Bundle.parse(with_manifest(bundle_bytes, later), "test").default_variant == "plain"
@@ -147,6 +147,14 @@ DISAGREEMENTS = {
     "integers without quantization": _set("variants", 0, "input", "dtype", "int8"),
     "a scale of zero": _set("preprocessing", "input", "scale", 0),
     "two templates of one name": lambda value: value["preprocessing"]["templates"].append(value["preprocessing"]["templates"][0]),
+    "levels of a variant that is not there": _set("levels", 0, "levels", 1, "variant", "quarter"),
+    "a level that is not packed": _set("levels", 0, "levels", 1, "variant", "plain"),
+    "a variant as two levels": lambda value: value["levels"].append(value["levels"][0]),
+    "levels of which the first is not the whole net": _set("levels", 0, "whole", "half"),
+    "levels that do not become narrower": _set("levels", 0, "levels", 1, "utilisation", 1),
+    "two levels of one name": _set("levels", 0, "levels", 1, "name", "100"),
+    "a level that matches itself": _set("levels", 0, "matching", 0, "probe", "100"),
+    "a level that matches one that is not there": _set("levels", 0, "matching", 0, "probe", "25"),
     "files out of order": lambda value: value["files"].reverse(),
 }
 

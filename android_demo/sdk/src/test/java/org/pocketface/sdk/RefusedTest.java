@@ -6,6 +6,7 @@ import static org.junit.Assert.assertTrue;
 import java.io.DataInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -44,6 +45,10 @@ public class RefusedTest {
     try {
       if (kind.equals("packed")) {
         PackedModel.unpack(ByteBuffer.wrap(data));
+      } else if (kind.equals("level")) {
+        ByteBuffer parts = ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN);
+        int size = parts.getInt(0);
+        LevelModel.rebuild(Buffers.part(parts, 4 + size, data.length - 4 - size), Buffers.part(parts, 4, size));
       } else if (kind.equals("manifest")) {
         Manifest.read(ByteBuffer.wrap(data), "test");
       } else {
