@@ -25,11 +25,12 @@ Floats = npt.NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class Detection:
     """A face: `box` (left, top, right, bottom) and `key_points` `[K, 2]` (x, y) in pixels of the photograph, which they may
-    leave; `score` from 0 to 1."""
+    leave; `score` from 0 to 1. `names`: of the key points."""
 
     box: tuple[float, float, float, float]
     score: float
     key_points: Floats
+    names: tuple[str, ...]
 
     @property
     def area(self) -> float:
@@ -83,7 +84,7 @@ class Detector:
         scale, _, shift_x, _, _, shift_y = to_photograph
         placed = scale * (points - 0.5) + np.array([shift_x, shift_y])
         (left, top), (right, bottom) = placed[:2].tolist()
-        return Detection((left, top, right, bottom), score, placed[2:])
+        return Detection((left, top, right, bottom), score, placed[2:], self.settings.key_points)
 
 
 def letterbox(photo_height: int, photo_width: int, height: int, width: int) -> Affine:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from runtime_py import manifest, typed_json
+from runtime_py.detector import Detection
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Face
 
@@ -88,20 +89,21 @@ class Quality:
 
 
 def quality(photograph: Pixels, face: Face, bundle: manifest.Manifest) -> Quality:
-    """Judges `face`, found in `photograph` `[H, W, 3]` uint8 RGB by the bundle's detector."""
-    scores = {INSIDE: _share_inside(photograph, face.detection.box), **_light(face.crop)}
-    if bundle.detector is not None:
-        scores |= _pose(face, bundle.detector, bundle.preprocessing)
+    """Judges `face`, found in `photograph` `[H, W, 3]` uint8 RGB by the bundle's detector or another one."""
+    scores = {
+        INSIDE: _share_inside(photograph, face.detection.box),
+        **_light(face.crop),
+        **_pose(face.detection, bundle.preprocessing),
+    }
     rated = {measure: measure.score(value) for measure, value in scores.items()}
     worst = min(rated, key=lambda measure: rated[measure])
     return Quality(rated[worst], worst if rated[worst] < GATE else None)
 
 
-def _pose(face: Face, detector: manifest.Detector, preprocessing: manifest.Preprocessing) -> dict[Measure, float]:
-    """Size and how the head is held, where the detector and the template name eyes, nose and mouth."""
-    places = dict(zip(detector.key_points, face.detection.key_points, strict=True))
-    template = next(item for item in preprocessing.templates if item.name == detector.template)
-    wanted = {point.name: np.array([point.x, point.y]) for point in template.points}
+def _pose(found: Detection, preprocessing: manifest.Preprocessing) -> dict[Measure, float]:
+    """Size and how the head is held, where the detection and a template name eyes, nose and mouth."""
+    places = dict(zip(found.names, found.key_points, strict=True))
+    wanted = {point.name: np.array([point.x, point.y]) for template in preprocessing.templates for point in template.points}
     if not {"left-eye", "right-eye", "nose", "mouth"} <= set(places) or not {"left-eye", "right-eye"} <= set(wanted):
         return {}
     eyes, along = (places["left-eye"] + places["right-eye"]) / 2, places["right-eye"] - places["left-eye"]

@@ -4,25 +4,41 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import itertools
 import json
 import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from runtime_py.bundle import Bundle
-from runtime_py.errors import FaceError, GalleryKeyError, GalleryPersonError, GalleryReadError, ImageError, PocketFaceError, SourceError
+from runtime_py.camera import camera
+from runtime_py.errors import (
+    FaceError,
+    FaceQualityError,
+    GalleryKeyError,
+    GalleryPersonError,
+    GalleryReadError,
+    ImageError,
+    PocketFaceError,
+    SourceError,
+)
 from runtime_py.gallery.export import export_people, import_people
-from runtime_py.gallery.identifier import DEFAULT_FPIR, Enrolment, Identified, Identifier
+from runtime_py.gallery.identifier import DEFAULT_FPIR, Enrolment, FaceFinder, Identified, Identifier
 from runtime_py.gallery.people import Person, TemplateModel
 from runtime_py.gallery.store import Gallery
+from runtime_py.image import Pixels
 from runtime_py.interpreter import quiet_runtime
 from runtime_py.level_options import add_level
 from runtime_py.photographs import Named, images
 from runtime_py.recognizer import Recognizer
+from runtime_py.yunet import YuNet
 
 OK, NOBODY, BAD_INPUT, SKIPPED, FAILED = 0, 1, 2, 3, 4
+_APART = 10
+"""Pictures from one shot to the next: a third of a second, in which a head moves a little."""
 Add = Callable[[str, Callable[[Namespace], int], str, str], ArgumentParser]
 """Adds a command: (name, what runs it, summary, examples) → its parser."""
 
@@ -30,19 +46,24 @@ Add = Callable[[str, Callable[[Namespace], int], str, str], ArgumentParser]
 def add_commands(add: Add) -> None:
     """Adds the gallery's commands to the command line."""
     examples = """  python -m runtime_py enrol face.pface ann1.jpg ann2.jpg --gallery people.pfgallery --name Ann
-  python -m runtime_py enrol face.pface staff/ --gallery people.pfgallery    # staff/<name>/<photograph>"""
+  python -m runtime_py enrol face.pface staff/ --gallery people.pfgallery    # staff/<name>/<photograph>
+  python -m runtime_py enrol face.pface --camera 0 --gallery people.pfgallery --name Ann"""
     made = add("enrol", enrol, "Enrol people from photographs of one face each.", examples)
     _bundle(made)
-    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photographs, folders or tars")
+    _pictures(made)
+    made.add_argument(
+        "--shots", type=_positive, default=3, metavar="N", help="good pictures to take from the camera (default: %(default)s)"
+    )
     made.add_argument("--name", help="whose photographs they are (without: the name of each photograph's folder)")
     made.add_argument("--again", action="store_true", help="replace the templates of people who are enrolled already")
 
     examples = """  python -m runtime_py identify face.pface door.jpg --gallery people.pfgallery
   python -m runtime_py identify face.pface frames/ --gallery people.pfgallery --fpir 0.001 --json
+  python -m runtime_py identify face.pface --camera visit.mp4 --gallery people.pfgallery --detector yunet.onnx
   python -m runtime_py identify face.pface door.jpg --gallery people.pfgallery --level 50"""
     made = add("identify", identify, "Say who is in photographs.", examples)
     _bundle(made)
-    made.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="photographs, folders or tars")
+    _pictures(made)
     made.add_argument(
         "--fpir",
         type=float,
@@ -93,6 +114,25 @@ def _bundle(parser: ArgumentParser) -> None:
     _json(parser)
 
 
+def _pictures(parser: ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="photographs, folders or tars")
+    parser.add_argument(
+        "--camera", metavar="N", help="pictures of camera number N, or of a video file, in place of photographs; pocketface[camera]"
+    )
+    parser.add_argument(
+        "--pictures", type=_positive, default=900, metavar="N", help="pictures to take from the camera at most (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--detector", type=Path, metavar="FILE", help="a YuNet model (.onnx) in place of the bundle's detector; pocketface[camera]"
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
 def _gallery(parser: ArgumentParser) -> None:
     parser.add_argument("gallery", type=Path, metavar="GALLERY", help="the gallery's file")
     _json(parser)
@@ -110,11 +150,10 @@ def enrol(options: Namespace) -> int:
     """Enrols one person, or everybody in folders."""
     done: list[Enrolment] = []
     failed: list[tuple[str, PocketFaceError]] = []
-    with quiet_runtime():
-        recognizer = Recognizer(Bundle.open(options.bundle), options.variant, level=options.level, budget_ms=options.budget_ms)
+    recognizer, finder = _recognizer(options)
     with Gallery(options.gallery) as gallery:
-        identifier = Identifier(recognizer, gallery)
-        for name, photographs in _by_person(options):
+        identifier = Identifier(recognizer, gallery, finder)
+        for name, photographs in _by_person(options, identifier):
             try:
                 done.append(identifier.enrol(name, photographs, again=options.again))
             except PocketFaceError as error:
@@ -140,8 +179,53 @@ def enrol(options: Namespace) -> int:
     return SKIPPED if refused or failed else OK
 
 
-def _by_person(options: Namespace) -> Iterator[tuple[str, list[Named]]]:
+def _recognizer(options: Namespace) -> tuple[Recognizer, FaceFinder | None]:
+    """The bundle's recognizer and the detector that is to stand in for its own. Error: SourceError for photographs and a camera, or
+    neither."""
+    if bool(options.paths) == (options.camera is not None):
+        raise SourceError("expected photographs, or --camera, got " + ("both" if options.paths else "neither"))
+    bundle = Bundle.open(options.bundle)
+    with quiet_runtime():
+        recognizer = Recognizer(bundle, options.variant, level=options.level, budget_ms=options.budget_ms)
+    return recognizer, None if options.detector is None else YuNet(options.detector, bundle.manifest.preprocessing)
+
+
+@contextmanager
+def _camera(options: Namespace) -> Iterator[Iterator[tuple[int, Pixels]]]:
+    """The camera's pictures with their numbers, as many as are to be taken at most."""
+    with camera(int(options.camera) if options.camera.isdigit() else options.camera) as pictures:
+        yield enumerate(itertools.islice(pictures, options.pictures))
+
+
+def _shots(options: Namespace, identifier: Identifier) -> list[Pixels]:
+    """Pictures of one good face each, some time apart so that they differ. Error: FaceQualityError where there is none."""
+    shots: list[Pixels] = []
+    wait, reason = 0, "no picture came"
+    with _camera(options) as pictures:
+        for number, pixels in pictures:
+            if number < wait:
+                continue
+            try:
+                identifier.only_face(pixels)
+            except FaceError as error:
+                reason = str(error)
+                continue
+            shots.append(pixels)
+            wait = number + _APART
+            if len(shots) == options.shots:
+                break
+    if not shots:
+        raise FaceQualityError(f"camera {options.camera}: expected a picture that is good enough to enrol from, got none; {reason}")
+    return shots
+
+
+def _by_person(options: Namespace, identifier: Identifier) -> Iterator[tuple[str, Sequence[Named | Pixels]]]:
     """(name, photographs) of each person."""
+    if options.camera is not None:
+        if options.name is None:
+            raise SourceError("--camera: expected --name, whose face it sees, got none")
+        yield options.name, _shots(options, identifier)
+        return
     found = list(images(options.paths))
     if options.name is not None:
         yield options.name, found
@@ -157,30 +241,36 @@ def _by_person(options: Namespace) -> Iterator[tuple[str, list[Named]]]:
 
 def identify(options: Namespace) -> int:
     """Says who is in each photograph."""
-    with quiet_runtime():
-        recognizer = Recognizer(Bundle.open(options.bundle), options.variant, level=options.level, budget_ms=options.budget_ms)
+    recognizer, finder = _recognizer(options)
     rows: list[dict[str, Any]] = []
     skipped = 0
     with Gallery(options.gallery, create=False) as gallery:
-        identifier = Identifier(recognizer, gallery)
+        identifier = Identifier(recognizer, gallery, finder)
+        if options.camera is not None:
+            with _camera(options) as pictures:
+                for number, pixels in pictures:
+                    with suppress(FaceError):  # most of a camera's pictures have no face
+                        rows += _found(options, f"picture {number}", identifier.identify(pixels, options.fpir, options.top))
         for photograph in images(options.paths):
             try:
-                found = identifier.identify(photograph, options.fpir, options.top)
+                rows += _found(options, photograph.name, identifier.identify(photograph, options.fpir, options.top))
             except (FaceError, ImageError, SourceError) as error:
                 skipped += 1
                 print(f"skipped {photograph.name}: {str(error).removeprefix(photograph.name + ': ')}", file=sys.stderr)
-                continue
-            for number, item in enumerate(found):
-                name = photograph.name if len(found) == 1 else f"{photograph.name}#{number}"
-                rows.append(_identified(name, item))
-                if not options.json:
-                    best = ", ".join(f"{candidate['name']} {candidate['similarity']:.3f}" for candidate in rows[-1]["candidates"])
-                    print(f"{name}: {rows[-1]['person'] or 'nobody who is enrolled'} ({best or 'nobody is enrolled'})")
     if options.json:
         _print(rows)
     if skipped:
         return SKIPPED
     return OK if any(row["person"] is not None for row in rows) else NOBODY
+
+
+def _found(options: Namespace, name: str, found: Sequence[Identified]) -> list[dict[str, Any]]:
+    """The faces of a photograph as JSON values; without --json a line for each is printed at once."""
+    rows = [_identified(name if len(found) == 1 else f"{name}#{number}", item) for number, item in enumerate(found)]
+    for row in () if options.json else rows:
+        best = ", ".join(f"{candidate['name']} {candidate['similarity']:.3f}" for candidate in row["candidates"])
+        print(f"{row['name']}: {row['person'] or 'nobody who is enrolled'} ({best or 'nobody is enrolled'})", flush=True)
+    return rows
 
 
 def _identified(name: str, item: Identified) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from runtime_py import matching
 from runtime_py.errors import (
@@ -16,20 +18,32 @@ from runtime_py.errors import (
     FaceQualityError,
     GalleryDuplicateError,
     ImageError,
+    NoFaceError,
     PocketFaceError,
     SeveralFacesError,
     SourceError,
 )
 from runtime_py.gallery.people import Person, TemplateModel, check_name
 from runtime_py.gallery.store import Gallery
-from runtime_py.image import Pixels, read_image
+from runtime_py.image import Pixels, check_photograph, read_image
+from runtime_py.landmarks import Marked, faces_of
 from runtime_py.manifest import Threshold
 from runtime_py.photographs import Named, read
 from runtime_py.quality import Quality, quality
 from runtime_py.recognizer import Face, Recognizer
 
+Source = Named | str | os.PathLike[str] | npt.NDArray[np.uint8] | Marked
+"""A photograph: a file, what `photographs.images` gives, pixels `[H, W, 3]` uint8 RGB, or one in which another detector found faces."""
+
 DEFAULT_FPIR = 0.01
 """The share of people who are not enrolled and are taken for somebody who is, that a search accepts unless told otherwise."""
+
+
+class FaceFinder(Protocol):
+    """Another detector, such as `runtime_py.yunet.YuNet`."""
+
+    def faces(self, photograph: Pixels) -> tuple[Face, ...]:
+        """The faces of `photograph` `[H, W, 3]` uint8 RGB, largest first."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +88,9 @@ class Identifier:
     whichever level made them.
     """
 
-    def __init__(self, recognizer: Recognizer, gallery: Gallery) -> None:
-        self.recognizer, self.gallery = recognizer, gallery
+    def __init__(self, recognizer: Recognizer, gallery: Gallery, finder: FaceFinder | None = None) -> None:
+        """`finder` finds faces in place of the bundle's detector."""
+        self.recognizer, self.gallery, self.finder = recognizer, gallery, finder
         bundle, variant = recognizer.bundle, recognizer.variant
         self.model = TemplateModel.of(bundle.template_variant(variant))
         self._judged = dataclasses.replace(variant, thresholds=bundle.shared_thresholds(variant))
@@ -83,7 +98,7 @@ class Identifier:
     def enrol(
         self,
         name: str,
-        photographs: Sequence[Named | str | os.PathLike[str]],
+        photographs: Sequence[Source],
         metadata: Mapping[str, str] | None = None,
         again: bool = False,
     ) -> Enrolment:
@@ -94,12 +109,13 @@ class Identifier:
         `matching.DEFAULT_FMR` the face, is somebody else's; those of the gallery.
         """
         used, rows, refused = [], [], []
-        for photograph in map(_named, photographs):
+        for number, photograph in enumerate(photographs):
+            called = _name(photograph, number)
             try:
-                rows.append(self.recognizer.embed(self._only_face(photograph)))
-                used.append(photograph.name)
+                rows.append(self.recognizer.embed(self.only_face(photograph)))
+                used.append(called)
             except (FaceError, ImageError, SourceError) as error:
-                refused.append(Refused(photograph.name, error.code, str(error)))
+                refused.append(Refused(called, error.code, str(error)))
         if not rows:
             reasons = "; ".join(f"{item.name}: {item.reason}" for item in refused) or "none was given"
             raise FaceQualityError(f"expected a photograph of one face that is good enough to enrol from, got {reasons}")
@@ -112,13 +128,13 @@ class Identifier:
         )
         return Enrolment(change(), tuple(used), tuple(refused))
 
-    def identify(self, photograph: Named | str | os.PathLike[str], fpir: float = DEFAULT_FPIR, top: int = 5) -> tuple[Identified, ...]:
+    def identify(self, photograph: Source, fpir: float = DEFAULT_FPIR, top: int = 5) -> tuple[Identified, ...]:
         """Whose faces are in a photograph, largest first: the `top` most similar people to each, at the false positive
         identification rate `fpir` for a gallery of this size.
 
         Errors: those of `Recognizer.faces`; ThresholdError where the manifest's thresholds don't reach that far; GalleryError.
         """
-        pixels = _pixels(_named(photograph))
+        pixels, faces = self._seen(photograph)
         threshold = matching.threshold_in_search(self._judged, fpir, len(self.gallery.index(self.model)))
         return tuple(
             Identified(
@@ -127,18 +143,30 @@ class Identifier:
                 tuple(self.gallery.search(self.recognizer.embed(face), self.model, top)),
                 threshold,
             )
-            for face in self.recognizer.faces(pixels)
+            for face in faces
         )
 
-    def _only_face(self, photograph: Named) -> Face:
-        pixels = _pixels(photograph)
-        faces = self.recognizer.faces(pixels)
+    def only_face(self, photograph: Source) -> Face:
+        """The one face of a photograph that is good enough to enrol from. Errors: SeveralFacesError, FaceQualityError; those of
+        `Recognizer.faces`."""
+        pixels, faces = self._seen(photograph)
         if len(faces) > 1:
             raise SeveralFacesError(f"expected one face, found {len(faces)}; crop the photograph to whom it is to enrol")
         found = quality(pixels, faces[0], self.recognizer.bundle.manifest)
         if not found.good_enough:
             raise FaceQualityError(found.reason)
         return faces[0]
+
+    def _seen(self, photograph: Source) -> tuple[Pixels, tuple[Face, ...]]:
+        """A photograph and its faces, one at least."""
+        if isinstance(photograph, Marked):
+            pixels, faces = photograph.pixels, faces_of(photograph, self.recognizer.bundle.manifest.preprocessing)
+        else:
+            pixels = _pixels(photograph)
+            faces = self.recognizer.faces(pixels) if self.finder is None else self.finder.faces(pixels)
+        if not faces:
+            raise NoFaceError("expected a face, found none")
+        return pixels, faces
 
     def _refuse_somebody_else(self, name: str, templates: np.ndarray, again: bool) -> None:
         """A face that is enrolled under another name is most likely a mistake, and would match as either."""
@@ -157,12 +185,14 @@ class Identifier:
                     )
 
 
-def _named(photograph: Named | str | os.PathLike[str]) -> Named:
-    """A file by its path, read when it is needed."""
-    if isinstance(photograph, Named):
-        return photograph
-    return read(str(photograph), Path(photograph))
+def _name(photograph: Source, number: int) -> str:
+    if isinstance(photograph, Named | Marked):
+        return photograph.name
+    return f"photograph {number}" if isinstance(photograph, np.ndarray) else str(photograph)
 
 
-def _pixels(photograph: Named) -> Pixels:
-    return read_image(photograph.data, photograph.name)
+def _pixels(photograph: Named | str | os.PathLike[str] | npt.NDArray[np.uint8]) -> Pixels:
+    if isinstance(photograph, np.ndarray):
+        return check_photograph(photograph)
+    named = photograph if isinstance(photograph, Named) else read(str(photograph), Path(photograph))
+    return read_image(named.data, named.name)
