@@ -116,12 +116,22 @@ class Stage(ABC):
         return describe(self)
 
 
+_ADDED = "added"
+
+
+def added(default: Any) -> Any:
+    """A field that a settings class got after results of it were kept: at its default it is left out of `describe`, so that those
+    results, made when there was no such field, are still found."""
+    return field(default=default, metadata={_ADDED: True})
+
+
 def describe(settings: Any) -> dict[str, Any]:
     """A frozen settings object as JSON values: its class name under "type", its fields beside it."""
     fields = {}
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)
-        fields[item.name] = _json(value)
+        if not (_ADDED in item.metadata and value == item.default):
+            fields[item.name] = _json(value)
     return {"type": type(settings).__name__, **fields}
 
 

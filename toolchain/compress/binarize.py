@@ -13,7 +13,7 @@ share of the steps, so that the net follows from the float weights to the binary
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeigh
 from toolchain.compress.layers import WeightedLayer, weighted_layers
 from toolchain.encodings import Binary
 from toolchain.errors import RecipeError
+from toolchain.keep_float import KeepFloat, Rule, kept_float
+from toolchain.model import Model
+from toolchain.sensitivity import Damage, rule_damages
+from toolchain.stage import Context, added
 
 
 def binary_scale(weight: Tensor) -> Tensor:
@@ -77,6 +81,8 @@ class Binarize(LatentTraining):
     """The share of the steps over which the signs are brought in."""
     map_weight: float = 0.0
     """What matching feature maps counts beside the embeddings' 1 - cos."""
+    keep_float: KeepFloat = added(())
+    """Further layers that stay floats: names, or a rule that goes by what signs alone do to each before any training."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,7 +93,24 @@ class Binarize(LatentTraining):
         return SignWeights(weight, self.pace)
 
     def chosen(self, net: nn.Module) -> tuple[WeightedLayer, ...]:
-        return tuple(layer for layer in weighted_layers(net)[1:-1] if self.depthwise or not layer.depthwise)
+        """Error: RecipeError for a `keep_float` that names another layer, or a rule that `apply` has not settled."""
+        layers = [layer for layer in weighted_layers(net)[1:-1] if self.depthwise or not layer.depthwise]
+        names = [layer.name for layer in layers]
+        if isinstance(self.keep_float, Rule):
+            raise RecipeError(f"Binarize.keep_float: {self.keep_float} measures on faces; apply the stage, or name layers")
+        kept = kept_float("Binarize", self.keep_float, names, tuple)
+        return tuple(layer for layer in layers if layer.name not in kept)
+
+    def apply(self, model: Model, context: Context) -> Model:
+        if not isinstance(self.keep_float, Rule):
+            return super().apply(model, context)
+        return replace(self, keep_float=self.keep_float.choose(self._damages(model, context))).apply(model, context)
+
+    def _damages(self, model: Model, context: Context) -> tuple[Damage, ...]:
+        layers = replace(self, keep_float=()).chosen(model.net)
+        weights = {layer: model.net.get_parameter(layer.weight).detach().cpu() for layer in layers}
+        signed = {layer: signs(weight) * by_channel(binary_scale(weight), weight) for layer, weight in weights.items()}
+        return rule_damages(model, signed, context, "layers in signs")
 
     def schedule(self, net: nn.Module) -> Callable[[int], None]:
         """The signs rise from nothing to all there is."""

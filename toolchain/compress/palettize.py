@@ -23,8 +23,10 @@ from toolchain.compress.fine_tune import fine_tune, freeze, half_rounded_rest
 from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
 from toolchain.encodings import Encoding, Palette
 from toolchain.errors import RecipeError
+from toolchain.keep_float import KeepFloat, kept_float
 from toolchain.model import Model
-from toolchain.stage import Context, Stage, Trait
+from toolchain.sensitivity import Damage, rule_damages
+from toolchain.stage import Context, Stage, Trait, added
 from toolchain.train import TrainSettings
 
 
@@ -107,6 +109,8 @@ class Palettize(Stage):
     """`rate` of the same layers."""
     map_weight: float = 0.0
     """What matching feature maps counts beside the embeddings' 1 - cos."""
+    keep_float: KeepFloat = added(())
+    """Layers whose weights stay floats (that fp16 holds): names, or a rule that goes by what clusters alone do to each."""
 
     def __post_init__(self) -> None:
         for name in ("clusters", "fine_clusters"):
@@ -125,6 +129,8 @@ class Palettize(Stage):
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
         refuse_batch_norm("Palettize", model.net, chosen)
         fine = {layer.name for layer in chosen if layer.depthwise or layer is layers[0]}
+        kept = self._kept_float(model, chosen, fine, context)
+        chosen = [layer for layer in chosen if layer.name not in kept]
 
         def constrain(net: nn.Module) -> None:
             for layer in chosen:
@@ -140,10 +146,25 @@ class Palettize(Stage):
         return model.with_weights({**half_rounded_rest(net, model, set(palettes)), **palettes})
 
     def _share(self, net: nn.Module, layer: WeightedLayer, fine: bool) -> None:
-        weight = net.get_parameter(layer.weight).detach()
-        count, rate = (self.fine_clusters, self.fine_rate) if fine else (self.clusters, self.rate)
-        shared = SharedWeights(weight, codebook(weight, count, rate), rate)
+        shared = self._shared(net.get_parameter(layer.weight).detach(), fine)
         parametrize.register_parametrization(net.get_submodule(layer.name), "weight", shared)
+
+    def _shared(self, weight: Tensor, fine: bool) -> SharedWeights:
+        count, rate = (self.fine_clusters, self.fine_rate) if fine else (self.clusters, self.rate)
+        return SharedWeights(weight, codebook(weight, count, rate), rate)
+
+    def _kept_float(self, model: Model, layers: list[WeightedLayer], fine: set[str], context: Context) -> tuple[str, ...]:
+        """The names of those of `layers` that stay float."""
+
+        def clustered(layer: WeightedLayer) -> Tensor:
+            weight = model.net.get_parameter(layer.weight).detach().cpu()
+            shared = self._shared(weight, layer.name in fine)
+            return shared.palette(shared.right_inverse(weight)).decode()
+
+        def measure() -> tuple[Damage, ...]:
+            return rule_damages(model, {layer: clustered(layer) for layer in layers}, context, "layers in few values")
+
+        return kept_float("Palettize", self.keep_float, [layer.name for layer in layers], measure)
 
 
 def _palette(net: nn.Module, layer: WeightedLayer) -> Palette:

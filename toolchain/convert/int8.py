@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from toolchain.convert import flatbuffer
-from toolchain.convert.quantizer import activations, static_int8
+from toolchain.convert.quantizer import static_int8, weighted
 from toolchain.convert.route import Converter
 from toolchain.errors import ConversionError, RecipeError
+from toolchain.keep_float import KeepFloat, kept_float
+from toolchain.kept import KeptBytes
 from toolchain.model import Model
+from toolchain.parity.host import reference_embeddings
+from toolchain.parity.sensitivity import int8_damages
 from toolchain.recipe import FaceGate, Gate, Variant
+from toolchain.sensitivity import Damage, Gauge, rule_faces
 from toolchain.stage import Context
-
-_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Int8(Variant):
     float_front: int = 0
     """How many weighted layers, from the input on, stay float. Their maps are the largest and the whole net repeats their
     error: on a MobileFaceNet with PReLU two take a quarter of the error away and cost 5 % of the time."""
-    keep_float: tuple[str, ...] = ()
-    """Names of tensors, as `sensitivity` lists them, whose making stays float too."""
+    keep_float: KeepFloat = ()
+    """Further layers that stay float: names of what they make in the .tflite, as `toolchain sensitivity --forms int8` lists them, or
+    a rule, which measures each layer once, in a minute or two."""
 
     def __post_init__(self) -> None:
         if self.float_front < 0:
@@ -43,12 +46,13 @@ class Int8(Variant):
         if not model.ranges:
             raise ConversionError("int8: the model has no activation ranges; add Calibrate() to the variant's stages and give --images")
         tflite = converter.float32(model)
-        front = weighted(tflite)[: self.float_front]
-        return static_int8(tflite, model.ranges, (*front, *self.keep_float))
+        layers = tuple(weighted(tflite))
+        front, rest = layers[: self.float_front], layers[self.float_front :]
 
+        def measure() -> tuple[Damage, ...]:
+            images = rule_faces(model, context)
+            gauge = Gauge(reference_embeddings(model, images).astype("float32"))
+            kept = KeptBytes(context.shared / "int8 layers")
+            return int8_damages(model, tflite, rest, images, gauge, kept, lambda names: context.progress.track(names, "layers in int8"))
 
-def weighted(tflite: bytes) -> list[str]:
-    """Names of the results of every convolution and linear layer, in execution order."""
-    model = flatbuffer.read(tflite)
-    kinds = [kind for kind, operator in flatbuffer.operations(model) for _ in operator.outputs]
-    return [name for kind, name in zip(kinds, activations(model)[1:], strict=True) if kind in _WEIGHTED]
+        return static_int8(tflite, model.ranges, (*front, *kept_float("Int8", self.keep_float, layers, measure)))

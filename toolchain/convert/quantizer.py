@@ -18,6 +18,8 @@ from toolchain.errors import ConversionError
 
 _Operation = qtyping.TFLOperationName
 _NOT_QUANTIZED = "no_quantize"
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+_WEIGHT_INPUT = 1  # of the operators above: input, weight, bias
 
 
 def dynamic_range(tflite: bytes, operations: Collection[str]) -> bytes:
@@ -64,6 +66,18 @@ def activations(model: flatbuffer.Model) -> list[str]:
     graph = model.subgraphs[0]
     indices = [int(graph.inputs[0])] + [int(index) for operator in graph.operators for index in operator.outputs]
     return [_text(graph.tensors[index].name) for index in indices]
+
+
+def weighted(tflite: bytes) -> dict[str, int]:
+    """By the name of the result of every convolution and linear layer, in execution order, how many weights the layer has."""
+    model = flatbuffer.read(tflite)
+    made = [(kind, operator) for kind, operator in flatbuffer.operations(model) for _ in operator.outputs]
+    tensors = model.subgraphs[0].tensors
+    return {
+        name: int(np.prod(tensors[int(operator.inputs[_WEIGHT_INPUT])].shape))
+        for (kind, operator), name in zip(made, activations(model)[1:], strict=True)
+        if kind in _WEIGHTED
+    }
 
 
 def _statistics(model: flatbuffer.Model, made: list[str], ranges: Mapping[str, tuple[float, float]]) -> dict[str, dict[str, Any]]:

@@ -1,41 +1,28 @@
-"""Which layers int8 costs most: each is left float in turn, and what error that takes away is measured.
-
-The analysis by layer of Nagel et al., "A White Paper on Neural Network Quantization" (arXiv:2106.08295, section 3.7).
-"""
+"""Which layers suffer most in int8, weights and activations: each is made int8 alone, all others stay float, on the runtime."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import functools
+import hashlib
+from collections.abc import Sequence
 
-from toolchain.convert.int8 import Int8, weighted
+from toolchain.convert.quantizer import static_int8, weighted
+from toolchain.kept import KeptBytes, key_of
 from toolchain.model import Model
-from toolchain.parity.host import embeddings, reference_embeddings
-from toolchain.variants import Workshop
+from toolchain.parity.host import embeddings
+from toolchain.sensitivity import Damage, Gauge, Images, Track, worst_first
 
 
-@dataclass(frozen=True)
-class Relief:
-    """`error`: 1 - mean cosine to torch with the layer that makes `tensor` left float, as a share of the error without."""
-
-    tensor: str
-    error: float
-
-
-def sensitivity(model: Model, variant: Int8, workshop: Workshop) -> tuple[Relief, ...]:
-    """Every convolution and linear layer of `variant`, the one whose float form helps most first; their names are what
-    `Int8.keep_float` takes. `model` went through the variant's stages. Measured on the workshop's images: faces kept aside or drawn
-    ones, never those of a benchmark. Each conversion is kept, so that what was stopped goes on."""
-    reference = reference_embeddings(model, workshop.images)
-
-    def error(settings: Int8) -> float:
-        found = embeddings(workshop.convert(settings, model), workshop.images, model.input)
-        return 1.0 - float((found * reference).sum(1).mean())
-
-    whole = error(variant)
-    layers = weighted(workshop.converter.float32(model))[variant.float_front :]
-    rest = [layer for layer in layers if layer not in variant.keep_float]
-    relief = [
-        Relief(name, error(replace(variant, keep_float=(*variant.keep_float, name))) / whole)
-        for name in workshop.context.progress.track(rest, "layers")
-    ]
-    return tuple(sorted(relief, key=lambda item: item.error))
+def int8_damages(
+    model: Model, tflite: bytes, layers: Sequence[str], images: Images, gauge: Gauge, kept: KeptBytes, track: Track
+) -> tuple[Damage, ...]:
+    """What each of `layers`, named as `weighted` does, suffers in int8, the worst first. `tflite`: the float form of `model`, which has
+    its ranges; `images`: those that the gauge has the embeddings of. Conversions are kept, so that what was stopped goes on."""
+    every = weighted(tflite)
+    digest = hashlib.sha256(tflite).hexdigest()
+    found = []
+    for name in track(tuple(layers)):
+        made = functools.partial(static_int8, tflite, model.ranges, [other for other in every if other != name])
+        key = key_of(made="int8 layer", tflite=digest, ranges={tensor: list(bounds) for tensor, bounds in model.ranges.items()}, layer=name)
+        found.append(gauge.damage(name, every[name], embeddings(kept.get(key, made), images, model.input).astype("float32")))
+    return worst_first(found)

@@ -21,7 +21,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from runtime_py.manifest import Accuracy
 from toolchain.report.curves import Curves, Floats, VariantCurves
-from toolchain.report.report import Report, Sensitivity
+from toolchain.report.report import Report
+from toolchain.sensitivity import Sensitivity
 
 SERIES = 8
 """Colours that the page has; a ninth variant takes the first again, with the next marker."""
@@ -33,8 +34,8 @@ LAYERS_SHOWN = 15
 LEAST_DISTANCE = 1e-9
 """Of a cosine from 1: what is closer is drawn here."""
 
-_INK, _MUTED, _GRID, _PAPER = "#00000a", "#00000b", "#00000c", "#00000d"
-_OF_PAGE = {_INK: "currentColor", _MUTED: "var(--muted)", _GRID: "var(--grid)", _PAPER: "var(--paper)"} | {
+INK, _MUTED, _GRID, _PAPER = "#00000a", "#00000b", "#00000c", "#00000d"
+_OF_PAGE = {INK: "currentColor", _MUTED: "var(--muted)", _GRID: "var(--grid)", _PAPER: "var(--paper)"} | {
     f"#0000{number + 16:02x}": f"var(--series-{number + 1})" for number in range(SERIES)
 }
 _STYLE: dict[Any, Any] = {
@@ -43,7 +44,7 @@ _STYLE: dict[Any, Any] = {
     "path.simplify": False,
     "font.size": 9.5,
     "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -53,9 +54,9 @@ _STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.7,
     "xtick.color": _MUTED,
     "ytick.color": _MUTED,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "text.color": _INK,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
     "lines.linewidth": 1.6,
     "figure.constrained_layout.use": True,
 }
@@ -140,7 +141,7 @@ def size_and_accuracy(report: Report) -> str:
         errors = [1 - row.value for row in accuracies.values()] + [1 - anchor.lfw for anchor in anchors]
         axes.set(xscale="log", yscale="log", xlabel="stored bytes", ylabel="accuracy (axis by error)")
         axes.set_ylim(min(1.0, 1.7 * max(errors)), 0.6 * max(min(errors), 1e-4))
-        _bytes_axis(axes, [item.bytes.stored for item in report.variants] + [anchor.stored for anchor in anchors])
+        bytes_axis(axes, [item.bytes.stored for item in report.variants] + [anchor.stored for anchor in anchors])
         ticks = [
             tick for tick in (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001) if axes.get_ylim()[1] <= tick <= axes.get_ylim()[0]
         ]
@@ -152,7 +153,8 @@ def size_and_accuracy(report: Report) -> str:
     return drawn("size", f"Accuracy against stored size: {listed}", draw)
 
 
-def _bytes_axis(axes: Axes, sizes: Sequence[int]) -> None:
+def bytes_axis(axes: Axes, sizes: Sequence[int]) -> None:
+    """A logarithmic horizontal axis with ticks in kB and MB, from somewhat less than the smallest of `sizes` to more than the largest."""
     low, high = min(sizes) / 1.6, max(sizes) * 1.6
     steps = (1, 3) if high > 30 * low else (1, 2, 5)
     axes.set_xlim(low, high)
@@ -209,7 +211,7 @@ def histogram(report: Report, curves: Curves, name: str) -> str:
         axes.stairs(item.impostor, edges, color=_MUTED, linewidth=1.2)
         axes.stairs(item.genuine, edges, color=colour(number), linewidth=1.2)
         if threshold is not None:
-            axes.axvline(threshold, color=_INK, linewidth=1, linestyle=(0, (3, 2)))
+            axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (3, 2)))
             top = axes.get_xaxis_transform()
             axes.annotate("FAR 1e-3", (threshold, 1), (3, 0), xycoords=top, textcoords="offset points", va="top", fontsize=8)
         axes.set(xlabel="cosine", ylabel="share of pairs")
@@ -248,7 +250,7 @@ def parity(report: Report) -> str:
             # Spread by a fixed sequence (the golden ratio's), so that faces of one value are seen and every run draws the same.
             across = place + 0.5 * ((np.arange(len(away)) * 0.6180339887) % 1 - 0.5)
             _dots(axes, across, away, colour(number))
-            axes.plot([place - 0.32, place + 0.32], [np.median(away)] * 2, color=_INK, linewidth=1)
+            axes.plot([place - 0.32, place + 0.32], [np.median(away)] * 2, color=INK, linewidth=1)
         axes.set(yscale="log", ylabel="1 − cosine to torch")
         axes.set_xlim(-0.5, len(shown) - 0.5)
         axes.set_ylim(top=min(1.0, axes.get_ylim()[1]))
@@ -260,17 +262,32 @@ def parity(report: Report) -> str:
 
 
 def sensitivity(found: Sensitivity) -> str:
-    """The layers that int8 costs most, by the error that is taken away where one of them stays float."""
-    layers = found.layers[:LAYERS_SHOWN][::-1]
+    """The layers that suffer most from the first form, and what the other forms do to them: 1 - mean cosine, a mark a form."""
+    names = [item.layer for item in found.forms[0].layers[:LAYERS_SHOWN]]
+    of_form = [{item.layer: item.error for item in form.layers} for form in found.forms]
 
     def draw(axes: Axes) -> None:
-        axes.barh([_short(layer.tensor) for layer in layers], [100 * (1 - layer.error) for layer in layers], color=colour(0), height=0.7)
-        axes.set(xlabel="error taken away, %")
+        for number, (form, errors) in enumerate(zip(found.forms, of_form, strict=True)):
+            shown = [(max(errors[name], LEAST_DISTANCE), place) for place, name in enumerate(names[::-1]) if name in errors]
+            across, places = zip(*shown, strict=True) if shown else ((), ())
+            axes.plot(across, places, linestyle="none", marker=MARKERS[number % len(MARKERS)], color=colour(number), label=form.form)
+        axes.set(xscale="log", xlabel="1 − mean cosine, the layer alone changed")
+        axes.set_yticks(range(len(names)), [_short(name) for name in names[::-1]])
         axes.tick_params(axis="y", labelsize=8)
-        axes.grid(axis="y", visible=False)
+        axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(found.forms), frameon=False)
 
-    label = "; ".join(f"{_short(layer.tensor)} {100 * (1 - layer.error):.1f} %" for layer in found.layers[:3])
-    return drawn("sensitivity", f"Layers that cost most by the error that leaving each in float takes away: {label}", draw, TALL)
+    worst = "; ".join(f"{item.form}: {_short(item.layers[0].layer)} {item.layers[0].error:.2g}" for item in found.forms)
+    return drawn("sensitivity", f"Layers that suffer most, 1 - mean cosine, {worst}", draw, TALL)
+
+
+def standing_alone(svg: str) -> str:
+    """A plot as a file of its own: with its namespace, and colours in place of the page's."""
+    named = {"--muted": "#59616b", "--grid": "#dfe3e8", "--paper": "#ffffff"}
+    series = ("#0a5bb5", "#b4510a", "#15734a", "#8035b5", "#8a6d00", "#a31f4d", "#0b7285", "#5c5f66")
+    named |= {f"--series-{number}": value for number, value in enumerate(series, 1)}
+    svg = re.sub(r"var\((--[a-z0-9-]+)\)", lambda found: named[found[1]], svg)
+    style = "color:#1b1f24;background:#ffffff;font-family:sans-serif"
+    return svg.replace("<svg ", f'<svg xmlns="http://www.w3.org/2000/svg" style="{style}" ', 1) + "\n"
 
 
 def _short(tensor: str) -> str:

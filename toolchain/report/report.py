@@ -27,9 +27,9 @@ from runtime_py.manifest import (
     UnsupportedThreshold,
     Variant,
 )
-from toolchain.parity.sensitivity import Relief
 from toolchain.report.anchors import ANCHORS, Anchor
 from toolchain.report.curves import WORST, Curves, FaceCosine
+from toolchain.sensitivity import Sensitivity
 
 NOT_MEASURED = "not measured"
 
@@ -82,15 +82,6 @@ class VariantReport:
         """The faces with the least cosine to torch, the least first."""
         rows = [FaceCosine(face, cosine) for face, cosine in zip(faces, self.cosines, strict=False)]
         return tuple(sorted(rows, key=lambda row: row.cosine)[:WORST])
-
-
-@dataclass(frozen=True)
-class Sensitivity:
-    """What each layer costs variant `variant`, measured on `faces` faces (toolchain.parity.sensitivity)."""
-
-    variant: str
-    faces: int
-    layers: tuple[Relief, ...]
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,18 @@ from toolchain.convert.binary import BinaryWeights
 from toolchain.convert.clustered import Clustered
 from toolchain.convert.fp16 import Fp16
 from toolchain.convert.fp32 import Fp32
-from toolchain.convert.int8 import Int8, weighted
+from toolchain.convert.int8 import Int8
 from toolchain.convert.int8_dynamic import Int8Dynamic
+from toolchain.convert.quantizer import weighted
 from toolchain.errors import ConversionError, RecipeError
-from toolchain.kept import Kept, KeptBytes
+from toolchain.keep_float import Worst
+from toolchain.kept import KeptBytes
 from toolchain.model import Model
 from toolchain.parity import host
-from toolchain.parity.sensitivity import sensitivity
+from toolchain.parity.host import reference_embeddings
+from toolchain.parity.sensitivity import int8_damages
 from toolchain.recipe import Variant
-from toolchain.variants import Workshop
+from toolchain.sensitivity import Gauge, rule_faces
 
 VARIANTS: list[tuple[Variant, Callable[[], Model]]] = [
     (Fp32(), tiny_nets.folded),
@@ -74,7 +77,7 @@ def test_each_stores_what_its_name_says() -> None:
 
 def test_int8_keeps_the_front_and_named_layers_float() -> None:
     model = tiny_nets.calibrated()
-    layers = weighted(tiny_nets.converter().float32(model))
+    layers = list(weighted(tiny_nets.converter().float32(model)))
     assert len(layers) == 5 and layers[-1] == "embedding"
     assert int8_weights(convert(Int8(float_front=2), model)) == 3
     assert int8_weights(convert(Int8(keep_float=(layers[2], "embedding")), model)) == 3
@@ -102,13 +105,17 @@ def test_grids_need_their_encodings() -> None:
         convert(Clustered(), tiny_nets.folded())
 
 
-def test_sensitivity_lists_every_layer_and_the_best_first_helps() -> None:
-    folder = tiny_nets.session_folder()
-    context, kept = tiny_nets.context(folder), KeptBytes(folder / "bytes")
-    workshop = Workshop(context, Kept(folder / "stages"), kept, tiny_nets.converter(), tiny_nets.images(64, seed=7))
-    found = sensitivity(tiny_nets.calibrated(), Int8(), workshop)
-    assert {item.tensor for item in found} == set(weighted(tiny_nets.converter().float32(tiny_nets.calibrated())))
-    assert found[0].error == min(item.error for item in found) < 1.0
+def test_int8_keeps_those_layers_float_that_suffer_most_alone() -> None:
+    model, context = tiny_nets.calibrated(), tiny_nets.context(tiny_nets.session_folder())
+    tflite = tiny_nets.converter().float32(model)
+    images, layers = rule_faces(model, context), tuple(weighted(tflite))
+    gauge, kept = Gauge(reference_embeddings(model, images).astype("float32")), KeptBytes(context.shared / "int8 layers")
+    found = int8_damages(model, tflite, layers, images, gauge, kept, lambda names: names)
+    assert {item.layer for item in found} == set(layers)
+    assert [item.error for item in found] == sorted((item.error for item in found), reverse=True) and found[0].error > 0
+    by_rule, by_name = (Int8(keep_float=keep) for keep in (Worst(2), (found[0].layer, found[1].layer)))
+    converted = [variant.convert(model, tiny_nets.converter(), context) for variant in (by_rule, by_name, Int8())]
+    assert converted[0] == converted[1] != converted[2]
 
 
 @pytest.mark.parametrize("operations", [(), ("DEPTHWISE_CONV_2D",)])

@@ -12,11 +12,11 @@ from tests.face_bundle import write_face_bundle
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
 from toolchain.evaluate import of_bundle as embeddings_of
-from toolchain.parity.sensitivity import Relief
 from toolchain.progress import Progress
 from toolchain.report import curves
 from toolchain.report.machine import installed_versions, machine
-from toolchain.report.report import Report, Sensitivity, of_bundle
+from toolchain.report.report import Report, of_bundle
+from toolchain.sensitivity import Damage, FormDamage, Sensitivity
 
 QUIET = Progress(quiet=True)
 
@@ -72,6 +72,10 @@ def full(face_bundle: Path, bare: Report, drawn: Faces) -> Report:
         seconds={"writing": 0.5},
         curves=curves.measure(bundle, drawn, None, QUIET),
         sensitivity=Sensitivity(
-            "int8", 24, tuple(Relief(f"net/layer_{number}/conv2d;net/layer_{number}/bias", 0.5 + number / 40) for number in range(20))
+            24, True, None, tuple(FormDamage(form, _damages(scale)) for form, scale in (("6-bit", 1e-3), ("binary", 1.0)))
         ),
     )
+
+
+def _damages(scale: float) -> tuple[Damage, ...]:
+    return tuple(Damage(f"blocks.{number}.conv", 100 + number, scale / (number + 1)) for number in range(20))
