@@ -42,11 +42,16 @@ class Tolerance:
 
 def arithmetic(tflite: bytes) -> Arithmetic:
     """Told by the operators that sum, by what they read: int8 activations, or floats with float or int8 weights. Weights that a
-    DEQUANTIZE makes floats count as floats. Error: ConversionError where the bytes are no .tflite of one subgraph."""
+    DEQUANTIZE makes floats count as floats. A FLOOR rounds activations to signs (toolchain/compress/bnn.py).
+
+    Error: ConversionError where the bytes are no .tflite of one subgraph.
+    """
     model = flatbuffer.read(tflite)
     tensors = model.subgraphs[0].tensors
     kinds = set()
     for kind, operator in flatbuffer.operations(model):
+        if kind == "FLOOR":
+            kinds.add(Arithmetic.MIXED)
         if kind in (*_LAYERS, *_REDUCTIONS):
             activations = _is_integer(tensors[operator.inputs[0]])
             weights = kind in _LAYERS and _is_integer(tensors[operator.inputs[1]])
@@ -73,7 +78,8 @@ def tolerance(tflite: bytes, whole: bool) -> Tolerance:
     Activations rounded to 8 bits between float sums: a last bit can move a rounding, and dynamic range rounds by another rule on
     each processor. Were every one rounded anew, each of L layers would add noise of (largest / rms) / (127 sqrt(12)), about 4 /
     440 = 0.9 % of its size: for 50 layers 6.4 %, a cosine of 1 - 0.064^2 = 0.996 between two machines. 0.99 leaves room for 1.5
-    times that noise; a wrong kernel falls far below it.
+    times that noise; a wrong kernel falls far below it. Rounded to signs, only those turn whose sum is within a rounding of 0: a few
+    in a hundred faces have one, and the layers behind it turn some more.
     """
     found = arithmetic(tflite)
     if found is Arithmetic.INTEGER and whole:

@@ -20,6 +20,7 @@ from toolchain.errors import ToolchainError
 from toolchain.kept import Kept
 from toolchain.model import Model
 from toolchain.parity import host
+from toolchain.parity.tolerance import tolerance
 from toolchain.train import Phase, TrainSettings
 
 FEW = TrainSettings(phases=(Phase(4, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
@@ -145,6 +146,7 @@ def test_in_tflite_the_sign_of_zero_is_plus_one_and_xnnpack_runs_the_graph_whole
         nn.utils.parametrize.remove_parametrizations(model.net.get_submodule(name), "weight")
     tflite = Onnx2Tf().float32(model)
     host.check_runs_everywhere("xnor", tflite)
+    assert tolerance(tflite, whole=True).min_cosine == 0.99, "on another machine a sign may turn: no largest difference is asked for"
     images = np.random.default_rng(0).integers(0, 3, (256, 8, 8, 3)).astype(np.uint8)
     for result in host.compare(model, tflite, images):
         if isinstance(result, host.Parity):
