@@ -5,6 +5,7 @@ from __future__ import annotations
 from toolchain.backbones import VGG11
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.latent_weights import LatentTraining
+from toolchain.compress.share import Share
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import SAME_SUMS, Fp32
 from toolchain.losses import ArcFace, Train
@@ -13,6 +14,9 @@ from toolchain.short_recipe import FIRST
 from toolchain.train import Phase, TrainSettings
 
 FINE_TUNING = TrainSettings((Phase(1500, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0.0)
+CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=64, optimizer="adamw", weight_decay=0.0)
+NEARLY_EXACT = Share(clusters=254, fine_clusters=254, grid="int8", scaled="channel")
+"""Stores weights on the int8 grid, for a method that is about something else."""
 BACKBONE = VGG11(embedding_size=128, pixels=112, shrink=True, shallow=True)
 """Five full convolutions, as AlexNet has, on which XNOR-Net and BinaryConnect were tried: every method finds its layers here."""
 

@@ -24,7 +24,8 @@ from toolchain.stage import Context, Stage, Trait
 
 
 def threshold_of_share(worths: Sequence[Tensor], share: float) -> float:
-    """The least worth, of those of all groups `[C]` that have one (finite), that stays where `share` of all channels go.
+    """The least worth, of those of all groups `[C]` that have one (finite), that stays where `share` of all channels go;
+    fewer go where some are worth the same.
 
     Error: ToolchainError where one is NaN, or no channel has a worth.
     """
