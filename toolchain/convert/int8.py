@@ -8,7 +8,7 @@ from typing import ClassVar
 from toolchain.convert.quantizer import static_int8, weighted
 from toolchain.convert.route import Converter
 from toolchain.errors import ConversionError, RecipeError
-from toolchain.keep_float import KeepFloat, kept_float
+from toolchain.keep_float import KeepFloat, Rule
 from toolchain.kept import KeptBytes
 from toolchain.model import Model
 from toolchain.parity.host import reference_embeddings
@@ -55,4 +55,5 @@ class Int8(Variant):
             kept = KeptBytes(context.shared / "int8 layers")
             return int8_damages(model, tflite, rest, images, gauge, kept, lambda names: context.progress.track(names, "layers in int8"))
 
-        return static_int8(tflite, model.ranges, (*front, *kept_float("Int8", self.keep_float, layers, measure)))
+        keep = self.keep_float.choose(measure()) if isinstance(self.keep_float, Rule) else self.keep_float
+        return static_int8(tflite, model.ranges, (*front, *keep))
