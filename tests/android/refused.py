@@ -29,6 +29,7 @@ from tests.runtime_py.test_packed import CRAFTED
 from tests.runtime_py.test_prefixes import CRAFTED as CRAFTED_LEVELS
 from tests.runtime_py.test_prefixes import STORED, WIDE, stored_with, structure_of
 from tests.tiny_tflite import codebook_layers
+from tests.toolchain.encodings.drawn import as_tflite, log_min_max
 from toolchain.pack.packed import pack
 
 Case = tuple[str, bytes]
@@ -267,6 +268,9 @@ def _packed(small: bytes) -> Iterator[Case]:
     for what, (_, crafted) in CRAFTED.items():
         yield what, crafted
     random = np.random.default_rng(7)
+    for bits in range(2, 13):  # geometric codebooks, whose values each language computes for itself
+        content, tied = as_tflite(log_min_max(random, (64, 64), bits))
+        yield f"log min-max of {bits} bits", pack(content, {"weight": tied})
     for form, whole in (("plain", members(small)["models/small.packed"]), ("codebooks", pack(*codebook_layers()))):
         yield f"{form}: whole", whole
         for size in (0, 59, 60, 100, len(whole) - 2):

@@ -1,4 +1,4 @@
-"""An example of every encoding, of any weight shape, drawn by a seed."""
+"""An example of every encoding, of any weight shape, drawn by a seed, and a .tflite of one layer that has it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
+from ai_edge_litert import schema_py_generated as schema
 
-from toolchain.encodings import Affine, Binary, Codebook, Encoding, LogMinMax, Palette, Sparse, Ternary
+from tests.tiny_tflite import layers
+from toolchain.convert import flatbuffer
+from toolchain.encodings import Affine, Binary, Codebook, CodebookEncoding, Encoding, GridEncoding, LogMinMax, Palette, Sparse, Ternary
 from toolchain.encodings.log_min_max import index_of, magnitudes
+from toolchain.pack.packed import Tied, TiedCodebook, TiedTensor
 
 Shape = tuple[int, ...]
 
@@ -65,3 +69,30 @@ DRAWN: dict[type[Encoding], Callable[[np.random.Generator, Shape, int], Encoding
     LogMinMax: log_min_max,
 }
 """By class; `bits` is how many tell its values apart where that is a choice."""
+
+
+def as_tflite(encoding: Encoding) -> tuple[bytes, Tied]:
+    """A .tflite of one layer with that weight, and where the weight lies."""
+    decoded = encoding.decode().numpy()
+    flat = decoded.reshape(len(decoded), -1)
+    if isinstance(encoding, GridEncoding):
+        codes, scale = encoding.grid()
+        content = layers([1, 1, flat.shape[1]], [codes.reshape(flat.shape)], seed=0, scales=[scale])
+        return content, TiedTensor(place(content), codes)
+    assert isinstance(encoding, CodebookEncoding)
+    values, indices = encoding.codebook()
+    content = layers([1, 1, flat.shape[1]], [flat], seed=0)
+    geometric = (encoding.first, encoding.ratio) if isinstance(encoding, LogMinMax) else None
+    return content, TiedCodebook(place(content), values, indices.reshape(-1), geometric)
+
+
+def weight_of(model: flatbuffer.Model) -> flatbuffer.Tensor:
+    """The one constant of rank 2."""
+    (weight,) = (item for item in model.subgraphs[0].tensors if flatbuffer.is_constant(model, item) and len(item.shape) == 2)
+    return weight
+
+
+def place(tflite: bytes) -> int:
+    """The byte at which the weight begins."""
+    table = schema.Model.GetRootAs(tflite, 0).Buffers(weight_of(flatbuffer.read(tflite)).buffer)._tab
+    return int(table.Vector(table.Offset(4)))

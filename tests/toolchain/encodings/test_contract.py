@@ -11,22 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from ai_edge_litert import schema_py_generated as schema
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 import toolchain.encodings
 from runtime_py.packed import unpack
-from tests.tiny_tflite import layers
 from tests.toolchain import tiny_nets
-from tests.toolchain.encodings.drawn import DRAWN, Shape
+from tests.toolchain.encodings.drawn import DRAWN, Shape, as_tflite, weight_of
 from toolchain.convert import flatbuffer
-from toolchain.encodings import CodebookEncoding, Encoding, GridEncoding, LogMinMax
+from toolchain.encodings import CodebookEncoding, Encoding, GridEncoding
 from toolchain.errors import ToolchainError
 from toolchain.kept import read_result, write_result
 from toolchain.model import Model
-from toolchain.pack.packed import Tied, TiedCodebook, TiedTensor, pack
+from toolchain.pack.packed import pack
 
 SHAPES: tuple[Shape, ...] = ((1, 1), (3, 200), (5, 4, 3, 3), (7, 1, 3, 3), (64, 24, 1, 1))
 shapes = st.sampled_from(SHAPES)
@@ -83,33 +81,6 @@ def test_encoded_packed_unpacked_and_decoded_it_is_the_same(kind: type[Encoding]
     rebuilt = unpack(pack(content, {"weight": tied}))
     assert rebuilt == content
     assert np.array_equal(held(rebuilt), encoding.decode().numpy().reshape(shape[0], -1))
-
-
-def as_tflite(encoding: Encoding) -> tuple[bytes, Tied]:
-    """A .tflite of one layer with that weight, and where the weight lies."""
-    decoded = encoding.decode().numpy()
-    flat = decoded.reshape(len(decoded), -1)
-    if isinstance(encoding, GridEncoding):
-        codes, scale = encoding.grid()
-        content = layers([1, 1, flat.shape[1]], [codes.reshape(flat.shape)], seed=0, scales=[scale])
-        return content, TiedTensor(place(content), codes)
-    assert isinstance(encoding, CodebookEncoding)
-    values, indices = encoding.codebook()
-    content = layers([1, 1, flat.shape[1]], [flat], seed=0)
-    geometric = (encoding.first, encoding.ratio) if isinstance(encoding, LogMinMax) else None
-    return content, TiedCodebook(place(content), values, indices.reshape(-1), geometric)
-
-
-def weight_of(model: flatbuffer.Model) -> flatbuffer.Tensor:
-    """The one constant of rank 2."""
-    (weight,) = (item for item in model.subgraphs[0].tensors if flatbuffer.is_constant(model, item) and len(item.shape) == 2)
-    return weight
-
-
-def place(tflite: bytes) -> int:
-    """The byte at which the weight begins."""
-    table = schema.Model.GetRootAs(tflite, 0).Buffers(weight_of(flatbuffer.read(tflite)).buffer)._tab
-    return int(table.Vector(table.Offset(4)))
 
 
 def held(tflite: bytes) -> np.ndarray:
