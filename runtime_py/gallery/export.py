@@ -29,8 +29,9 @@ from runtime_py.errors import (
     GalleryWriteError,
     SourceError,
 )
+from runtime_py.gallery.interface import PeopleGallery
 from runtime_py.gallery.people import Person, TemplateModel
-from runtime_py.gallery.store import Entry, Gallery, Merged, Taken
+from runtime_py.gallery.store import Entry, Merged, Taken
 from runtime_py.typed_json import Bounds, Items, Pattern
 
 MAGIC, VERSION = b"PFPE", 1
@@ -76,7 +77,7 @@ class _People:
     people: tuple[_Person, ...]
 
 
-def export_people(gallery: Gallery, path: Path, passphrase: str) -> int:
+def export_people(gallery: PeopleGallery, path: Path, passphrase: str) -> int:
     """Writes everybody to `path`, whole or not at all, sealed with `passphrase`; returns how many.
 
     Errors: GalleryKeyError for an empty passphrase or without `cryptography`; GalleryWriteError.
@@ -90,7 +91,7 @@ def export_people(gallery: Gallery, path: Path, passphrase: str) -> int:
     return len(entries)
 
 
-def import_people(gallery: Gallery, path: Path, passphrase: str, taken: Taken = "refuse") -> Merged:
+def import_people(gallery: PeopleGallery, path: Path, passphrase: str, taken: Taken = "refuse") -> Merged:
     """Takes in everybody from `path`, all or nobody; `taken` as in `Gallery.merge`.
 
     Errors: GalleryReadError; GalleryFormatError, GalleryVersionError for what is no such file; GalleryAuthenticationError where

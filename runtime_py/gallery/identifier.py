@@ -23,8 +23,8 @@ from runtime_py.errors import (
     SeveralFacesError,
     SourceError,
 )
+from runtime_py.gallery.interface import PeopleGallery
 from runtime_py.gallery.people import Person, TemplateModel, check_name
-from runtime_py.gallery.store import Gallery
 from runtime_py.image import Pixels, check_photograph, read_image
 from runtime_py.landmarks import Marked, faces_of
 from runtime_py.manifest import Threshold
@@ -88,7 +88,7 @@ class Identifier:
     whichever level made them.
     """
 
-    def __init__(self, recognizer: Recognizer, gallery: Gallery, finder: FaceFinder | None = None) -> None:
+    def __init__(self, recognizer: Recognizer, gallery: PeopleGallery, finder: FaceFinder | None = None) -> None:
         """`finder` finds faces in place of the bundle's detector."""
         self.recognizer, self.gallery, self.finder = recognizer, gallery, finder
         bundle, variant = recognizer.bundle, recognizer.variant
@@ -135,7 +135,7 @@ class Identifier:
         Errors: those of `Recognizer.faces`; ThresholdError where the manifest's thresholds don't reach that far; GalleryError.
         """
         pixels, faces = self._seen(photograph)
-        threshold = matching.threshold_in_search(self._judged, fpir, len(self.gallery.index(self.model)))
+        threshold = matching.threshold_in_search(self._judged, fpir, self.gallery.count(self.model))
         return tuple(
             Identified(
                 face,
@@ -174,7 +174,7 @@ class Identifier:
             threshold = matching.threshold_at(self._judged)
         except PocketFaceError:
             return  # a variant without thresholds cannot say who is alike
-        if not len(self.gallery.index(self.model)):
+        if not self.gallery.count(self.model):
             return
         for row in templates:
             for person, similarity in self.gallery.search(row, self.model, top=2):

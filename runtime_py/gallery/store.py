@@ -143,6 +143,12 @@ class Gallery:
             rows = connection.execute("SELECT sha256, variant, size FROM models WHERE id IN (SELECT model FROM templates) ORDER BY id")
             return tuple(TemplateModel(*row) for row in rows)
 
+    def count(self, model: TemplateModel) -> int:
+        """How many templates of `model` there are."""
+        with self._reading() as connection:
+            of_model = "FROM templates JOIN models ON models.id = templates.model WHERE sha256 = ?"
+            return int(connection.execute(f"SELECT count(*) {of_model}", (model.sha256,)).fetchone()[0])
+
     def enrol(
         self, name: str, templates: npt.NDArray[np.floating], model: TemplateModel, metadata: Mapping[str, str] | None = None
     ) -> Person:

@@ -33,6 +33,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """A row for each way to find and align."""
+    from runtime_py.opencv import opencv
     from runtime_py.yunet import YuNet
     from toolchain.load import load_model
     from toolchain.photographs import by_model, by_variant, report
@@ -43,6 +44,7 @@ def run(options: Namespace) -> Result:
         embed = by_model(options.weights.name, load_model(options.weights, options.input))
     others = []
     if options.detector is not None:
+        opencv().setNumThreads(1)
         others.append((options.detector.name, YuNet(options.detector, bundle.manifest.preprocessing)))
     found = report(bundle, embed, options.photographs, options.crops, others, progress_of(options))
     columns = ("faces by", "found", "ms", "half of the photographs", "rank-1", "cosine to the reference", "its median", "compared")
