@@ -69,6 +69,8 @@ class Order:
     def __post_init__(self) -> None:
         names = [variant.name for variant in self.recipe.variants]
         for name in (*(self.variants or ()), *self.allow):
+            if name in self.recipe.unsupported:
+                raise RecipeError(f"{name}: recipe {self.recipe.name} has no such variant: {self.recipe.unsupported[name]}; leave it out")
             if name not in names:
                 raise RecipeError(f"{name}: recipe {self.recipe.name} has no such variant; expected some of {', '.join(names)}")
         for variant in self.chosen:
@@ -143,7 +145,8 @@ def make_variants(order: Order) -> Batch:
     with clock.of("parity images"):
         images, names = parity_images(context, model.input, results)
     workshop = Workshop(context, kept, results, Onnx2Tf(order.cache / "tflite"), images)
-    made, left_out = [], {}
+    made: list[Made] = []
+    left_out = dict(order.recipe.unsupported) if order.variants is None else {}
     for variant in order.chosen:
         with clock.of(variant.name):
             staged = workshop.staged(variant, model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -95,3 +96,5 @@ class Recipe:
     """Trained weights (safetensors). None: they are trained by `train` first."""
     train: tuple[Stage, ...] = ()
     """The stages that make the weights from the freshly built backbone: what `toolchain train` runs."""
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    """Variants that a user may expect and this net cannot have, by name, each with the reason: a build says so."""

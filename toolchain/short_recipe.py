@@ -24,22 +24,23 @@ FULL_WIDTH = TrainedTeacher(MobileFaceNet(activation="relu"), Train(ArcFace(scal
 """The teacher of the recipes that distil: MobileFaceNet as the recipe `mobilefacenet_full` trains it."""
 
 
-def short_recipe(name: str, summary: str, backbone: Backbone, loss: Loss, then: Loss | None = None, static_int8: bool = True) -> Recipe:
+def short_recipe(name: str, summary: str, backbone: Backbone, loss: Loss, then: Loss | None = None, no_int8: str | None = None) -> Recipe:
     """A recipe that trains `backbone` for 1,500 steps of 64 faces by `loss`, and, if given, for 500 more by `then`; `--steps` changes
-    both. `static_int8`: False for a net with operations that leave XNNPACK in int8."""
+    both. `no_int8`: of a net with operations that leave XNNPACK in static int8, the reason why it has no such variant."""
     stages = (Train(loss, FIRST),) if then is None else (Train(loss, FIRST), Train(then, THEN))
-    return _recipe(name, summary, backbone, stages, static_int8)
+    return _recipe(name, summary, backbone, stages, no_int8)
 
 
 def distilled_recipe(name: str, summary: str, by: Consistency) -> Recipe:
     """A recipe that distils a half-width MobileFaceNet by `by` from the full-width one, which is trained first and kept for the others;
     each for 1,500 steps of 64 faces."""
     stages = (Distill((FULL_WIDTH,), FIRST, by=by),)
-    return _recipe(name, summary, MobileFaceNet(width=0.5, activation="relu"), stages, True)
+    return _recipe(name, summary, MobileFaceNet(width=0.5, activation="relu"), stages, None)
 
 
-def _recipe(name: str, summary: str, backbone: Backbone, stages: tuple[Stage, ...], static_int8: bool) -> Recipe:
+def _recipe(name: str, summary: str, backbone: Backbone, stages: tuple[Stage, ...], no_int8: str | None) -> Recipe:
     variants: tuple[Variant, ...] = (Fp32(), Fp16(), Int8Dynamic())
-    if static_int8:
-        variants = (*variants, Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate())))
-    return Recipe(name, summary, variants, "int8" if static_int8 else "int8-dynamic", backbone, train=stages)
+    if no_int8 is not None:
+        return Recipe(name, summary, variants, Int8Dynamic.name, backbone, train=stages, unsupported={Int8.name: no_int8})
+    int8 = Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate()))
+    return Recipe(name, summary, (*variants, int8), Int8.name, backbone, train=stages)

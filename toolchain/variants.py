@@ -130,6 +130,7 @@ def figures(result: host.Parity | host.NotRun) -> dict[str, Any]:
         "max_abs": result.max_abs,
         "min_cosine": result.min_cosine,
         "p1_cosine": result.p1_cosine,
+        "partitions": result.partitions,
         "ms": result.milliseconds,
     }
 

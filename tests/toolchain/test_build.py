@@ -75,7 +75,7 @@ def test_the_report_says_when_and_where_and_the_bundle_does_not(built: Built) ->
     assert [item["name"] for item in written["variants"]] == list(NAMES)
     assert written["sha256"] == Bundle.open(built.bundle).sha256 and written["size"] == built.bundle.stat().st_size
     assert written["machine"]["cores"] >= 1 and written["packages"]["torch"]
-    assert all(item["parity"][0]["ms"] > 0 for item in written["variants"])
+    assert all(item["parity"][0]["ms"] > 0 and item["parity"][0]["partitions"] == 1 for item in written["variants"])
     page = (built.bundle.with_suffix(".report") / "report.html").read_text()
     assert all(name in page for name in NAMES) and "<script" not in page
     assert written["machine"]["processor"].encode() not in built.bundle.read_bytes()
@@ -173,6 +173,14 @@ def test_steps_replace_those_of_every_stage_that_trains() -> None:
     assert isinstance(changed, Train) and [phase.steps for phase in changed.settings.phases] == [20, 10]
     assert with_steps(FoldBatchNorm(), 30) == FoldBatchNorm()
     assert with_steps(Train(ArcFace(), FEW), None) == Train(ArcFace(), FEW)
+
+
+def test_a_variant_that_a_net_cannot_have_is_left_out_with_the_reason(built: Built) -> None:
+    lacking = replace(RECIPE, unsupported={"int2": "XNNPACK would run it in 9 parts"})
+    order = Order(lacking, images=(built.faces,), cache=built.cache, progress=Progress(quiet=True))
+    assert building.make_variants(order).left_out == {"int2": "XNNPACK would run it in 9 parts"}
+    with pytest.raises(RecipeError, match="int2: recipe tiny has no such variant: XNNPACK would run it in 9 parts"):
+        replace(order, variants=("int2",))
 
 
 def test_an_unknown_variant_is_refused_before_anything_is_done() -> None:

@@ -71,15 +71,15 @@ def _of_recipe(options: Namespace) -> Result:
     values = [{"variant": item.variant.name, **figures(result)} for item in batch.made for result in item.parity]
     rows = [(item["variant"], item["runtime"], *_shown(item)) for item in values]
     left_out = [f"left out: {name}: {why}" for name, why in batch.left_out.items()]
-    columns = ("variant", "runtime", "max abs", "min cosine", "p1 cosine", "ms")
+    columns = ("variant", "runtime", "max abs", "min cosine", "p1 cosine", "XNNPACK parts", "ms")
     return Result({"parity": values, "left_out": batch.left_out}, (table(columns, rows), *left_out))
 
 
 def _shown(figures: dict[str, Any]) -> tuple[str, ...]:
     if "reason" in figures:
-        return f"not run: {figures['reason']}", "", "", ""
-    forms = {"max_abs": ".2g", "min_cosine": ".6f", "p1_cosine": ".6f", "ms": ".2f"}
-    return tuple(f"{figures[name]:{form}}" for name, form in forms.items())
+        return f"not run: {figures['reason']}", "", "", "", ""
+    forms = {"max_abs": ".2g", "min_cosine": ".6f", "p1_cosine": ".6f", "partitions": "d", "ms": ".2f"}
+    return tuple("unknown" if figures[name] is None else f"{figures[name]:{form}}" for name, form in forms.items())
 
 
 def _of_pair(options: Namespace) -> Result:
