@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import math
 import struct
@@ -8,6 +9,7 @@ import zlib
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
 
 from runtime_py import packed
@@ -119,6 +121,22 @@ def test_it_is_rebuilt_byte_for_byte_and_as_the_page_says(tflite: bytes, small: 
     content, data = codebooks
     assert len(data) < len(content) / 2
     assert unpack(data) == unpack_as_documented(data) == content
+
+
+WRITTEN_BY_THE_FIRST_RELEASE = base64.b85decode(
+    "P)1No0RR91*8u<kuK)l5eE<Le5C8xGBme*aBajV>-#27AFQp6WEY^FoQjCe|hA8?h24-m>N1Y43V_{%mU;<(m1_nm<|7=``8M&Bs85w~h0&+l64jus!2^j?g"
+    "hk%5FhK>m{7OdE?<G_gvHy*tB@M9)pIs*uvWk`oZ7~2>qmj;Aqz$7Nk%D`an;OGQWn#MGf)0i1300ufht2KZ$BgjEO$i%?RkXDqRSCW*Pk(rkQ0DT#811gi="
+    "00c4w0JzB&0KyId02X}GO>7eu0AkCz-oBF<F~1(l1dFU10tA826vsRP00p230Y@4n5hExS0LZ28`Ns#e3SJtkn*5v2zZT=529ZK*V=(-4v~d0|f?V+dBsCLw"
+    "wGZe>_aM|KBl?(Odc%4gysvn2`nI7K5`7Y}6BrbK6a"
+)
+"""Version 1: 471 bytes with a region of bytes and one of fp16-exact floats, packed before there was a second version."""
+
+
+def test_a_file_of_the_first_release_is_read_byte_for_byte() -> None:
+    content = unpack(WRITTEN_BY_THE_FIRST_RELEASE)
+    assert hashlib.sha256(content).hexdigest() == "23900d8adf3764392fa50bea2cd67bb3528c89e98628fa2c06666920479d0bbd"
+    assert content[305:465] == np.arange(40, dtype="<f4").tobytes()
+    assert unpack_as_documented(WRITTEN_BY_THE_FIRST_RELEASE) == content
 
 
 def test_a_file_is_of_the_second_version_only_where_it_must_be(small: bytes, codebooks: tuple[bytes, bytes]) -> None:
