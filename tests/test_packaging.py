@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import toolchain
 
@@ -99,10 +100,10 @@ def test_every_extra_can_be_installed_together() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     asked = [requirement for extra in extras.values() for requirement in map(Requirement, extra)]
     asked = [requirement for requirement in asked if requirement.marker is None or requirement.marker.evaluate()]
-    installed = {item.metadata["Name"].lower(): item.version for item in metadata.distributions()}
-    missing = sorted({requirement.name for requirement in asked if requirement.name.lower() not in installed})
+    installed = {canonicalize_name(item.metadata["Name"]): item.version for item in metadata.distributions()}
+    missing = sorted({requirement.name for requirement in asked if canonicalize_name(requirement.name) not in installed})
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
-    assert [str(requirement) for requirement in asked if installed[requirement.name.lower()] not in requirement.specifier] == []
+    assert [str(requirement) for requirement in asked if installed[canonicalize_name(requirement.name)] not in requirement.specifier] == []
     checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
