@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from runtime_py import packed
 from tests.toolchain.compress.tiny import context, mean_cosine, tiny_model
+from toolchain.backbones import VGG11
 from toolchain.compress.log_min_max import LogMinMax, encode, log_min_max
+from toolchain.convert.compressed import Compressed
+from toolchain.convert.route import Onnx2Tf
+from toolchain.data import synthetic
 from toolchain.encodings import Binary
 from toolchain.encodings import LogMinMax as Encoded
 from toolchain.errors import RecipeError, ToolchainError
+from toolchain.kept import Kept, KeptBytes
 from toolchain.model import Model
+from toolchain.progress import Progress
+from toolchain.recipes import find_recipe
+from toolchain.stage import Context
+from toolchain.stage_order import check_order, traits_of
+from toolchain.variants import Workshop, judge
 
 
 def quantized(*weights: float, bits: int) -> list[float]:
@@ -113,3 +125,37 @@ def test_layers_that_are_encoded_already_are_left_and_none_left_is_refused(tmp_p
 def test_settings_out_of_range_are_refused(settings: dict[str, int], named: str) -> None:
     with pytest.raises(RecipeError, match=f"LogMinMax.{named}: expected"):
         LogMinMax(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("recipe", ["log_min_max", "flame_1mb"])
+def test_a_recipe_has_stages_in_an_order_that_works(recipe: str) -> None:
+    found = find_recipe(recipe)
+    variant = next(item for item in found.variants if item.name == found.default_variant)
+    assert isinstance(variant, Compressed) and found.backbone is not None
+    check_order(recipe, variant.stages, traits_of(found.backbone.build(), variant.stages))
+
+
+def test_what_the_recipe_makes_is_stored_at_its_entropy_rebuilt_byte_exact_and_passes_parity(tmp_path: Path) -> None:
+    """The Flame net on faces of 32 pixels, as it is drawn."""
+    found, faces = find_recipe("flame_1mb"), synthetic.faces(32, 8, 32, 32)
+    assert isinstance(found.backbone, VGG11)
+    backbone = replace(found.backbone, pixels=32)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Model(backbone.build().eval(), backbone.input)
+    quiet = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
+    workshop = Workshop(quiet, Kept(tmp_path / "kept"), KeptBytes(tmp_path / "bytes"), Onnx2Tf(), np.ascontiguousarray(faces.images))
+    variant = found.variants[-1]
+    staged = workshop.staged(variant, model)
+    assert isinstance(staged, Model)
+    made = workshop.make(variant, staged, model)
+    assert judge([made]) == {}
+    assert packed.unpack(made.stored) == made.tflite
+    entropy = 0.0
+    for encoding in staged.encodings.values():
+        assert isinstance(encoding, Encoded)
+        shares = np.unique(encoding.indices, return_counts=True)[1] / encoding.indices.size
+        entropy -= encoding.indices.size * float((shares * np.log2(shares)).sum()) / 8
+    halves = sum(value.numel() for value in staged.net.parameters() if value.ndim == 1)
+    # The codes at their entropy and 3 %, two bytes a bias, and what the graph of 60 operators and the code tables take.
+    assert len(made.stored) < 1.03 * entropy + 2 * halves + 10_000
