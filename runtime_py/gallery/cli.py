@@ -115,7 +115,8 @@ def _bundle(parser: ArgumentParser) -> None:
 
 
 def _pictures(parser: ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="photographs, folders or tars")
+    paths = parser.add_argument("paths", nargs="+", type=Path, default=[], metavar="PATH", help="photographs, folders or tars")
+    paths.required = False  # and not nargs="*", which argparse fills before it has seen what comes after the options
     parser.add_argument(
         "--camera", metavar="N", help="pictures of camera number N, or of a video file, in place of photographs; pocketface[camera]"
     )

@@ -120,7 +120,7 @@ def test_the_command_line_enrols_identifies_exports_and_forgets(
 
     code, out, _ = run("enrol", face_bundle, photographs / "Ann", "--gallery", gallery, "--name", "Ann")
     assert (code, out) == (0, "Ann: 1 templates\n")
-    code, out, _ = run("identify", face_bundle, photographs / "Ann", "--gallery", gallery, "--json")
+    code, out, _ = run("identify", face_bundle, "--gallery", gallery, photographs / "Ann", "--json")
     assert code == 0 and json.loads(out)[0]["person"] == "Ann"
     code, out, _ = run("rename", gallery, "Ann", "Anna")
     assert (code, out) == (0, "Anna: renamed\n")
