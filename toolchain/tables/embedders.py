@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from toolchain.backbones import Backbone
@@ -81,17 +82,19 @@ class Judges:
             rows = []
             for start in range(0, len(faces), 256):
                 pixels = torch.from_numpy(np.array(faces.images[start : start + 256])).permute(0, 3, 1, 2)
-                rows.append(model.embed(self._sized(pixels)).numpy())
+                rows.append(model.embed(sized_to(pixels, self.pixels)).numpy())
             return np.concatenate(rows).tobytes()
 
         key = key_of(made="table embeddings", model=model.fingerprint(), faces=faces.fingerprint(), pixels=self.pixels)
         return np.frombuffer(self.kept.get(key, embed), np.float32).reshape(len(faces), -1)
 
-    def _sized(self, pixels: torch.Tensor) -> torch.Tensor:
-        if pixels.shape[2] == self.pixels:
-            return pixels
-        size = (self.pixels, self.pixels)
-        return functional.interpolate(pixels.float(), size=size, mode="bilinear", antialias=True, align_corners=False).round().byte()
+
+def sized_to(images: Tensor, pixels: int) -> Tensor:
+    """`images` `[N, 3, H, W]` uint8 at `pixels` × `pixels`."""
+    if images.shape[2:] == (pixels, pixels):
+        return images
+    reduced = functional.interpolate(images.float(), size=(pixels, pixels), mode="bilinear", antialias=True, align_corners=False)
+    return reduced.round().byte()
 
 
 def contexts(order: TableOrder) -> tuple[Context, Judges]:

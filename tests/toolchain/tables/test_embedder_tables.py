@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from toolchain.cli import main
 from toolchain.data.faces import is_aside
@@ -18,7 +20,6 @@ from toolchain.tables import find_table
 def pairs(drawn_faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two folds of two pairs of each kind, of the drawn people, whose images are named by numbers."""
     people = sorted(folder.name for folder in drawn_faces.iterdir())
-    assert all((drawn_faces / people[0]).glob("0*.png"))
     lines = ["2\t2"]
     for fold in (0, 1):
         one, other = people[2 * fold], people[2 * fold + 1]
@@ -70,3 +71,32 @@ def test_the_assignment_and_the_widths_are_made_and_made_again_from_what_was_kep
 def test_images_of_a_protocol_need_their_pairs(drawn_faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", "assignment", "--images", str(drawn_faces), "--lfw", str(drawn_faces)]) == 2
     assert "--lfw and --pairs belong together" in capsys.readouterr().err
+
+
+def test_each_lever_is_tried_alone_and_judged_by_the_teacher_on_faces_kept_aside(
+    drawn_faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a small teacher of our own in the place of the recipe's."""
+    torch.manual_seed(0)
+    teacher = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 6, 3, 2, 1), nn.AdaptiveAvgPool2d(2), nn.Flatten()).eval()
+    (tmp_path / "weights").mkdir()
+    place, axes = tmp_path / "weights" / "teacher_y1.onnx", {"input": [0]}
+    torch.onnx.export(
+        teacher, (torch.zeros(1, 3, 112, 112),), str(place), opset_version=17, dynamo=False, dynamic_axes=axes, input_names=["input"]
+    )
+    monkeypatch.setenv("POCKETFACE_DATA", str(tmp_path))
+    monkeypatch.setattr(find_table("levers"), "FACES", 40)
+    unlabelled = tmp_path / "faces" / "unlabelled"
+    unlabelled.mkdir(parents=True)
+    for path in sorted(drawn_faces.glob("*/*1.png"))[:6]:
+        (unlabelled / f"{path.parent.name}.png").write_bytes(path.read_bytes())
+    arguments = ["table", "levers", "--images", str(drawn_faces), str(tmp_path / "faces"), "--steps", "1", "--seeds", "1"]
+    assert main([*arguments, "--cache", str(tmp_path / "cache"), "--json", "--quiet"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    rows = printed["rows"]
+    assert len(rows) == 8 and all(-1 <= row["aside_cosine"][0] <= 1 for row in rows)
+    first = rows[0]["stage"]
+    changed = [{name for name in first if row["stage"][name] != first[name]} for row in rows]
+    assert changed == [set(), {"views"}, {"settings"}, set(), {"live"}, {"live", "mixup"}, {"live", "cut"}, {"live", "maps"}]
+    assert rows[3]["aside_cosine"] != rows[0]["aside_cosine"], "the row of the unlabelled faces saw others"
+    assert "40 labelled faces, 6 unlabelled ones" in printed["notes"][0]

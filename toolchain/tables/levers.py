@@ -1,0 +1,128 @@
+"""What helps distillation from strong embedders, one lever at a time: more distinct pairs of an image and its teacher's embedding, and the
+teacher's maps. The papers stand in the files of what each row uses (toolchain/distill/, toolchain/data/augment.py)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from toolchain.backbones import MobileFaceNet
+from toolchain.data.faces import Faces
+from toolchain.distill import Distill
+from toolchain.distill.teachers import AnyTeacher, kept_embeddings
+from toolchain.errors import DataError, RecipeError
+from toolchain.kept import Kept
+from toolchain.model import Model
+from toolchain.recipes import find_recipe
+from toolchain.report.machine import machine
+from toolchain.stage import Context
+from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.embedders import LIGHT, command, schedule, sized_to
+from toolchain.train import TrainSettings
+
+SUMMARY = "Levers of distillation (views, mixup, cut-mix, degradations, unlabelled faces, maps), ablated; trains 8 nets on --images."
+
+STEPS = 200
+FACES, ASIDE = 2000, 400
+"""So many labelled faces, as many unlabelled ones for the row that adds them, and faces kept aside: teachers are slow on a CPU."""
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A row: how it trains, and whether unlabelled faces are added."""
+
+    name: str
+    stage: Distill
+    unlabelled: bool = False
+
+
+def levers(teacher: AnyTeacher, how: TrainSettings) -> Iterator[Lever]:
+    """Each differs from the first in one thing, those of mixed faces and maps from live teachers in one more."""
+    base = Distill((teacher,), how)
+    degraded = replace(how, augment=replace(LIGHT, low_resolution=0.5, erase=0.5))
+    live = replace(base, live=True)
+    yield Lever("cached embeddings, light augmentation", base)
+    yield Lever("+ one more fixed view of each face", replace(base, views=1))
+    yield Lever("+ low resolution (blur) and occlusion", replace(base, settings=degraded))
+    yield Lever("+ unlabelled faces", base, unlabelled=True)
+    yield Lever("+ live teacher", live)
+    yield Lever("+ live teacher, mixup of faces", replace(live, mixup=0.5))
+    yield Lever("+ live teacher, cut-mix of faces", replace(live, cut=0.5))
+    yield Lever("+ live teacher, its maps stage by stage", replace(live, maps=0.1))
+
+
+def figures(order: TableOrder) -> Figures:
+    """Trains half-width nets from scratch, each lever with each seed for the same number of steps, and states the mean cosine to the
+    teacher's embeddings of faces kept aside. The teacher is the first of the recipe `default`."""
+    started = time.monotonic()
+    labelled, unlabelled, aside = _faces(order)
+    how = schedule(order, STEPS)
+    teacher = _teacher()
+    context = Context(order.cache / "work", order.cache / "shared", labelled, progress=order.progress)
+    wanted = torch.from_numpy(kept_embeddings(teacher, aside, context))
+    images = sized_to(torch.from_numpy(np.array(aside.images)).permute(0, 3, 1, 2), how.phases[0].pixels)
+    rows, values, first = [], [], 0.0
+    for lever in levers(teacher, how):
+        if lever.unlabelled and unlabelled is None:
+            order.progress.say(f"{lever.name}: left out: no unlabelled faces among --images")
+            continue
+        faces = _joined(labelled, unlabelled) if lever.unlabelled and unlabelled is not None else labelled
+        took, found = time.monotonic(), []
+        for seed in range(order.seeds):
+            model = _student(wanted.shape[1], seed)
+            trained = Kept(order.cache / "stages").apply(lever.stage, model, replace(context, faces=faces, seed=seed))
+            found.append(float(functional.cosine_similarity(trained.embed(images), wanted).mean()))
+        mean, std = float(np.mean(found)), float(np.std(found))
+        first = first or mean
+        seconds = time.monotonic() - took
+        rows.append((lever.name, f"{mean:.4f} ± {std:.4f}" if len(found) > 1 else f"{mean:.4f}", f"{mean - first:+.4f}", f"{seconds:.0f}"))
+        values.append({"lever": lever.name, "stage": lever.stage.describe(), "aside_cosine": found, "seconds": seconds})
+        order.progress.say(f"{lever.name}: cosine {rows[-1][1]}")
+    facts = machine()
+    notes = (
+        f"`{command('levers', order, STEPS)}`, with POCKETFACE_DATA the folder of the teachers: {len(labelled)} labelled faces, "
+        f"{0 if unlabelled is None else len(unlabelled)} unlabelled ones for the row that adds them, judged on {len(aside)} kept aside.",
+        f"Half-width MobileFaceNet from scratch, {how.steps} steps of {how.batch} faces at {how.phases[0].pixels} pixels for every row, so "
+        "a lever that pays by more epochs shows little here. Seconds: of what had not been kept, the teacher's share in them.",
+        f"{(time.monotonic() - started) / 60:.0f} minutes in all, on {facts['cores']} cores of {facts['processor']}.",
+    )
+    return Figures("Levers of distillation", ("lever", "aside cosine", "against the first", "s"), tuple(rows), tuple(values), notes)
+
+
+def _teacher() -> AnyTeacher:
+    stage = find_recipe("default").train[-1]
+    if not isinstance(stage, Distill):
+        raise RecipeError(f"levers: expected the recipe default to end its training by Distill, got {type(stage).__name__}")
+    return stage.teachers[0]
+
+
+def _student(size: int, seed: int) -> Model:
+    backbone = MobileFaceNet(embedding_size=size, width=0.5)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Model(backbone.build().eval(), backbone.input)
+
+
+def _faces(order: TableOrder) -> tuple[Faces, Faces | None, Faces]:
+    """(labelled faces to train on, unlabelled ones if there are any, faces kept aside), each an even sample."""
+    if not order.images:
+        raise DataError("this table trains: give faces by --images FOLDER or TAR")
+    faces, aside = Faces.read(order.images, order.cache / "faces", order.progress).split_aside()
+    none = np.array([identity.rsplit("/", 1)[-1] == "unlabelled" for identity in faces.identities], bool)
+    if none.all() or not len(aside):
+        raise DataError("this table trains on labelled faces and judges on identities kept aside: give faces of more people by --images")
+    unlabelled = _sample(faces.subset(np.flatnonzero(none)), FACES) if none.any() else None
+    return _sample(faces.subset(np.flatnonzero(~none)), FACES), unlabelled, _sample(aside, ASIDE)
+
+
+def _sample(faces: Faces, most: int) -> Faces:
+    return faces.subset(np.unique(np.linspace(0, len(faces) - 1, most).astype(np.int64)))
+
+
+def _joined(first: Faces, second: Faces) -> Faces:
+    return Faces(np.concatenate([first.images, second.images]), first.names + second.names)
