@@ -23,7 +23,20 @@ from toolchain.cli import main
 from toolchain.golden import golden_photographs
 from toolchain.methods import FAMILIES, methods
 
-COMMANDS = ("build", "train", "evaluate", "calibrate", "convert", "parity", "align", "inspect", "methods", "setup-arm64")
+COMMANDS = (
+    "build",
+    "train",
+    "evaluate",
+    "calibrate",
+    "convert",
+    "parity",
+    "align",
+    "inspect",
+    "methods",
+    "sensitivity",
+    "setup-arm64",
+    "sweep",
+)
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 4012345\n"
 
 
@@ -131,6 +144,29 @@ BAD: dict[str, list[str]] = {
     ],
     "inspect": [f"inspect {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
     "methods": ["methods nonesuch"],
+    "sensitivity": [
+        "sensitivity nonesuch",
+        "sensitivity {recipe}",
+        "sensitivity {bundle}",
+        *[f"sensitivity {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+        *[f"sensitivity {{bad}}/{kind}.onnx --input rgb,0..255" for kind in KINDS],
+        *[f"sensitivity {{bad}}/{kind}.safetensors" for kind in KINDS],
+        "sensitivity default --forms 9-bit",
+        "sensitivity default --forms palette",
+        "sensitivity default --images {bad}/folder",
+    ],
+    "sweep": [
+        "sweep nonesuch --set width=0.25 --images {faces}",
+        "sweep {recipe} --set widht=0.25 --images {faces}",
+        "sweep {recipe} --set width=half --images {faces}",
+        "sweep {recipe} --set width=0.3 --images {faces}",
+        "sweep {recipe} --set width=0.25 --set width=0.5 --images {faces}",
+        "sweep {recipe} --set width=0.25 --images {bad}/folder",
+        "sweep {recipe} --set width=0.25 --images {bad}/lfs.tar",
+        "sweep {recipe} --set width=0.25 --images {faces} --variants int4",
+        "sweep {recipe} --set width=0.25 --images {faces} --address nowhere",
+        "sweep {recipe} --set width=0.25 --images {faces} --address nowhere:1 --jobs 2",
+    ],
 }
 
 

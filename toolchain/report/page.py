@@ -33,7 +33,7 @@ def write_report(folder: Path, report: Report, card: bytes | None = None, pictur
 def page(report: Report, pictures: Mapping[str, Pixels]) -> str:
     """`report.html`: no scripts, nothing from elsewhere."""
     return (
-        _templates()
+        templates()
         .get_template("report.html")
         .render(
             report=report,
@@ -49,7 +49,7 @@ def page(report: Report, pictures: Mapping[str, Pixels]) -> str:
 def model_card(report: Report, card: bytes | None) -> str:
     """`model-card.md`: the weights' own card, where they have one, then what this bundle states and what was measured."""
     stated = None if card is None else card.decode("utf-8", "replace").rstrip()
-    return _templates().get_template("model-card.md").render(report=report, card=stated, accuracies=plots.accuracy_of(report))
+    return templates().get_template("model-card.md").render(report=report, card=stated, accuracies=plots.accuracy_of(report))
 
 
 def _figures(report: Report) -> dict[str, Any]:
@@ -84,7 +84,8 @@ def _data_uri(pixels: Pixels) -> str:
     return "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The templates beside this file, with the filters that they use."""
     made = Environment(
         loader=PackageLoader("toolchain.report"),
         autoescape=select_autoescape(["html"]),
