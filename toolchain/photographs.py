@@ -17,6 +17,7 @@ from runtime_py.embedder import Embedder
 from runtime_py.errors import ImageError, SourceError
 from runtime_py.gallery.identifier import FaceFinder
 from runtime_py.image import Pixels, read_image
+from runtime_py.mirrored import Mirrored
 from runtime_py.photographs import images
 from runtime_py.recognizer import finder
 from toolchain.bench.timing import Spread
@@ -75,7 +76,8 @@ def report(
     others: Sequence[tuple[str, FaceFinder]],
     progress: Progress,
 ) -> Report:
-    """Of `photographs` (<person>/<image>): by the bundle's detector, by a second pass of it, and by `others`. `references`: aligned crops
+    """Of `photographs` (<person>/<image>): by the bundle's detector, by a second pass of it, by it on the
+    mirror image too, and by `others`. `references`: aligned crops
     of some of them, under the same <person>/<image>.
 
     Errors: NoDetectorError; SourceError, DataError for photographs that cannot be read or of fewer than two people.
@@ -89,7 +91,12 @@ def report(
     name, run = embed
     expected = {key: run(crop) for key, crop in crops.items() if key in pictures}
     ways = []
-    finders: list[tuple[str, FaceFinder]] = [("the bundle's detector", own), ("a second pass of it", SecondPass(own)), *others]
+    finders: list[tuple[str, FaceFinder]] = [
+        ("the bundle's detector", own),
+        ("a second pass of it", SecondPass(own)),
+        ("it and its mirror", Mirrored(own)),
+        *others,
+    ]
     for way, found in finders:
         progress.say(f"{way}: {len(pictures)} photographs")
         ways.append(_way(way, found, run, pictures, expected, progress))

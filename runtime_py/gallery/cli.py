@@ -7,6 +7,7 @@ import getpass
 import itertools
 import json
 import sys
+import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -32,11 +33,15 @@ from runtime_py.gallery.store import Gallery
 from runtime_py.image import Pixels
 from runtime_py.interpreter import quiet_runtime
 from runtime_py.level_options import add_level
+from runtime_py.mirrored import Mirrored
 from runtime_py.photographs import Named, images
 from runtime_py.recognizer import Recognizer
+from runtime_py.recognizer import finder as make_finder
 from runtime_py.yunet import YuNet
 
 OK, NOBODY, BAD_INPUT, SKIPPED, FAILED = 0, 1, 2, 3, 4
+_SAID_EVERY = 30.0
+"""Seconds."""
 _APART = 10
 """Pictures from one shot to the next: a third of a second, in which a head moves a little."""
 Add = Callable[[str, Callable[[Namespace], int], str, str], ArgumentParser]
@@ -124,6 +129,9 @@ def _pictures(parser: ArgumentParser) -> None:
         "--pictures", type=_positive, default=900, metavar="N", help="pictures to take from the camera at most (default: %(default)s)"
     )
     parser.add_argument(
+        "--mirrored", action="store_true", help="look for eyes, nose and mouth in the mirror image too: better aligned, for twice the time"
+    )
+    parser.add_argument(
         "--detector", type=Path, metavar="FILE", help="a YuNet model (.onnx) in place of the bundle's detector; pocketface[camera]"
     )
 
@@ -154,6 +162,7 @@ def enrol(options: Namespace) -> int:
     recognizer, finder = _recognizer(options)
     with Gallery(options.gallery) as gallery:
         identifier = Identifier(recognizer, gallery, finder)
+        said = time.monotonic()
         for name, photographs in _by_person(options, identifier):
             try:
                 done.append(identifier.enrol(name, photographs, again=options.again))
@@ -161,6 +170,7 @@ def enrol(options: Namespace) -> int:
                 if options.name is not None:
                     raise
                 failed.append((name, error))
+            said = _said(said, f"{len(done) + len(failed)} people")
     refused = [dataclasses.asdict(item) for enrolment in done for item in enrolment.refused]
     for item in refused:
         print(f"refused {item['name']}: {item['reason']}", file=sys.stderr)
@@ -180,6 +190,14 @@ def enrol(options: Namespace) -> int:
     return SKIPPED if refused or failed else OK
 
 
+def _said(last: float, done: str) -> float:
+    """Says how far a long run has got, where it said nothing for a while; returns when it last did."""
+    if time.monotonic() - last < _SAID_EVERY:
+        return last
+    print(f"{done} so far", file=sys.stderr)
+    return time.monotonic()
+
+
 def _recognizer(options: Namespace) -> tuple[Recognizer, FaceFinder | None]:
     """The bundle's recognizer and the detector that is to stand in for its own. Error: SourceError for photographs and a camera, or
     neither."""
@@ -188,7 +206,12 @@ def _recognizer(options: Namespace) -> tuple[Recognizer, FaceFinder | None]:
     bundle = Bundle.open(options.bundle)
     with quiet_runtime():
         recognizer = Recognizer(bundle, options.variant, level=options.level, budget_ms=options.budget_ms)
-    return recognizer, None if options.detector is None else YuNet(options.detector, bundle.manifest.preprocessing)
+    if options.detector is not None and options.mirrored:
+        raise SourceError("expected --detector, or --mirrored, got both")
+    if options.detector is not None:
+        return recognizer, YuNet(options.detector, bundle.manifest.preprocessing)
+    with quiet_runtime():
+        return recognizer, Mirrored(make_finder(bundle)) if options.mirrored else None
 
 
 @contextmanager
@@ -252,7 +275,9 @@ def identify(options: Namespace) -> int:
                 for number, pixels in pictures:
                     with suppress(FaceError):  # most of a camera's pictures have no face
                         rows += _found(options, f"picture {number}", identifier.identify(pixels, options.fpir, options.top))
-        for photograph in images(options.paths):
+        said = time.monotonic()
+        for number, photograph in enumerate(images(options.paths)):
+            said = _said(said, f"{number} photographs")
             try:
                 rows += _found(options, photograph.name, identifier.identify(photograph, options.fpir, options.top))
             except (FaceError, ImageError, SourceError) as error:

@@ -13,9 +13,10 @@ from runtime_py.cli import main
 from runtime_py.gallery import Gallery
 from runtime_py.gallery.identifier import Identifier
 from runtime_py.landmarks import FOUR, Marked, face_at, faces_of
+from runtime_py.mirrored import Mirrored
 from runtime_py.photographs import images
 from runtime_py.quality import quality
-from runtime_py.recognizer import Recognizer
+from runtime_py.recognizer import Recognizer, finder
 from runtime_py.yunet import YuNet
 from toolchain.data.synthetic import Identity, View, photograph
 
@@ -92,6 +93,18 @@ def test_another_detector_stands_in_for_the_bundles(recognizer: Recognizer, pict
         Identifier(recognizer, gallery, Nobody()).only_face(picture)
 
 
+def test_a_mirror_image_gives_the_mirrored_points_and_the_mean_is_between_both(recognizer: Recognizer, picture: np.ndarray) -> None:
+    own = finder(recognizer.bundle)
+    across = np.ascontiguousarray(picture[:, ::-1])
+    (face,), (other,) = Mirrored(own).faces(picture), Mirrored(own).faces(across)
+    names = face.detection.names
+    rows = [names.index(name) for name in ("right-eye", "left-eye", "nose", "mouth")]
+    mirrored = (other.detection.key_points * (-1, 1) + (picture.shape[1] - 1, 0))[rows]
+    # The same mean of the same two runs; the detector's input is 256 pixels wide and this picture too.
+    assert face.detection.key_points[:4] == pytest.approx(mirrored, abs=1e-6)
+    assert np.abs(face.detection.key_points - own.faces(picture)[0].detection.key_points).max() > 0
+
+
 def test_a_file_that_is_no_yunet_is_one_line(face_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("cv2")
     wrong = tmp_path / "wrong.onnx"
@@ -116,10 +129,10 @@ def test_a_file_that_is_no_yunet_is_one_line(face_bundle: Path, tmp_path: Path, 
 
 def test_yunet_finds_the_faces_of_photographs(recognizer: Recognizer, real_data: Path) -> None:
     pytest.importorskip("cv2")
-    finder = YuNet(real_data / "weights" / "yunet_2026may.onnx", recognizer.bundle.manifest.preprocessing)
+    yunet = YuNet(real_data / "weights" / "yunet_2026may.onnx", recognizer.bundle.manifest.preprocessing)
     for number, named in enumerate(images([real_data / "data" / "photos-lfw.tar"])):
         pixels = runtime_py.read_image(named.data)
-        ours, theirs = recognizer.faces(pixels)[0].detection, finder.faces(pixels)[0].detection
+        ours, theirs = recognizer.faces(pixels)[0].detection, yunet.faces(pixels)[0].detection
         eyes = float(np.hypot(*(ours.key_points[1] - ours.key_points[0])))
         # Two detectors' ideas of an eye's middle: a fifth of the distance between them was never reached on these photographs.
         assert np.hypot(*(theirs.key_points[:2] - ours.key_points[:2]).T).max() < 0.3 * eyes, named.name
