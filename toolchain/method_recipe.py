@@ -5,6 +5,7 @@ from __future__ import annotations
 from toolchain.backbones import VGG11
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.latent_weights import LatentTraining
+from toolchain.compress.round_to_half import RoundToHalf
 from toolchain.compress.share import Share
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import SAME_SUMS, Fp32
@@ -23,7 +24,7 @@ BACKBONE = VGG11(embedding_size=128, pixels=112, shrink=True, shallow=True)
 
 def method_variant(name: str, stage: LatentTraining, gate: Gate = SAME_SUMS) -> Compressed:
     """What `stage` makes of a net. Nothing is asked of it in face terms: after a training this short there is little to keep."""
-    return Compressed(name=name, stages=(stage, FoldBatchNorm()), gate=gate, face_gate=FaceGate())
+    return Compressed(name=name, stages=(stage, FoldBatchNorm(), RoundToHalf()), gate=gate, face_gate=FaceGate())
 
 
 def method_recipe(name: str, summary: str, stage: LatentTraining, gate: Gate = SAME_SUMS) -> Recipe:
