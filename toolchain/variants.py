@@ -28,7 +28,7 @@ from toolchain.recipe import Variant
 from toolchain.report.machine import conversion_versions, machine
 from toolchain.stage import Context, Stage, describe
 
-_MAKERS = ("convert/*.py", "compress/*.py", "pack/*.py")
+_MAKERS = ("convert/*.py", "compress/*.py", "encodings/*.py", "pack/*.py")
 _JUDGES = ("parity/host.py", "convert/flatbuffer.py")
 Images = npt.NDArray[np.uint8]
 
