@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,12 +13,15 @@ import torch
 from torch import nn
 
 from tests.toolchain.compress.tiny import SIZE, blobs, context, tiny_model
+from toolchain.backbones import MobileFaceNet
+from toolchain.cli import main
 from toolchain.compress.binarize import Binarize
 from toolchain.compress.layers import weighted_layers
 from toolchain.compress.palettize import Palettize
 from toolchain.encodings import Palette
 from toolchain.errors import RecipeError
 from toolchain.keep_float import Budget, Worst
+from toolchain.load import save_model
 from toolchain.model import Model
 from toolchain.sensitivity import Damage, Form, Gauge, Levels, Signs, Uniform, damages, form_damages, form_of, some_of
 from toolchain.stage import Stage, added, describe
@@ -150,3 +154,20 @@ def test_a_field_that_was_added_is_told_only_where_it_is_set() -> None:
     assert "keep_float" not in Palettize().describe() and "keep_float" not in Binarize().describe()
     rule = Palettize(keep_float=Budget(8)).describe()
     assert rule["keep_float"] == {"type": "Budget", "bytes": 8} and json.loads(json.dumps(rule)) == rule
+
+
+def test_the_command_ranks_layers_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    backbone = MobileFaceNet(embedding_size=16, width=0.125)
+    save_model(tmp_path / "net.safetensors", Model(backbone.build().eval(), backbone.input))
+    command = ["sensitivity", str(tmp_path / "net.safetensors"), "--forms", "binary,8-bit", "--faces", "4", "--quiet"]
+    assert main([*command, "--json", "--plot", str(tmp_path / "layers.svg"), "--cache", str(tmp_path / "cache")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["drawn"] and found["tar"] is None and [item["form"] for item in found["forms"]] == ["binary", "8-bit"]
+    for form in found["forms"]:
+        errors = [layer["error"] for layer in form["layers"]]
+        assert errors == sorted(errors, reverse=True)
+    binary, fine = ({layer["layer"]: layer["error"] for layer in form["layers"]} for form in found["forms"])
+    assert binary.keys() == fine.keys() and sum(binary.values()) > 10 * sum(fine.values())
+    drawing = ElementTree.parse(tmp_path / "layers.svg").getroot()
+    assert drawing.tag == "{http://www.w3.org/2000/svg}svg" and "var(" not in (tmp_path / "layers.svg").read_text()

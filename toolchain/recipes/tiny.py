@@ -1,0 +1,34 @@
+"""The smallest useful face recogniser: one variant, two to four bits a weight, of the default model or of a net that is brought in.
+
+`toolchain build tiny --target android-arm64` needs no images: what comes with the package is found. A net of a million weights takes
+about an hour on one core: `toolchain build tiny --target android-arm64 --weights net.onnx --input rgb,0..255 --images faces/`.
+"""
+
+from toolchain.compress.fold_batch_norm import FoldBatchNorm
+from toolchain.compress.palettize_by_responses import PalettizeByResponses
+from toolchain.convert.compressed import Compressed
+from toolchain.recipe import FaceGate, Recipe
+from toolchain.recipes.default import LIGHT
+from toolchain.recipes.default import RECIPE as DEFAULT
+from toolchain.train import Phase, TrainSettings
+
+CODEBOOKS = TrainSettings(
+    (Phase(2000, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT, checkpoint_every=100
+)
+
+RECIPE = Recipe(
+    name="tiny",
+    summary="The default model, or your own, in two to four bits a weight",
+    variants=(
+        Compressed(
+            name="tiny",
+            # A net of 0.3 million weights gets 3.6 bits a weight by this rate; one of a million what comes to less than 300 KB with
+            # scales, biases, slopes and the graph.
+            stages=(FoldBatchNorm(), PalettizeByResponses(CODEBOOKS, rate=0.015, most_bytes=238_000)),
+            face_gate=FaceGate(keep_tar=0.96),
+        ),
+    ),
+    default_variant="tiny",
+    backbone=DEFAULT.backbone,
+    weights=DEFAULT.weights,
+)
