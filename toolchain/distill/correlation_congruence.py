@@ -23,14 +23,17 @@ def inner_products(features: Tensor) -> Tensor:
 
 
 def gaussian_correlation(features: Tensor, gamma: float, order: int) -> Tensor:
-    """C `[B, B]`, C_ij = exp(-γ‖f_i - f_j‖²) of `features` `[B, D]` scaled to length 1, by the Taylor series of its only part that
-    varies: exp(-2γ) Σ_p (2γ f_i·f_j)^p / p!, p from 0 to `order` (eq. 9 of the paper, whose ‖f_i - f_j‖² is 2 - 2 f_i·f_j)."""
+    """C `[B, B]`, C_ij = exp(-γ‖f_i - f_j‖²) of `features` `[B, D]` scaled to length 1, by its Taylor series up to `order`.
+
+    There ‖f_i - f_j‖² is 2 - 2 f_i·f_j, so C_ij = exp(-2γ) Σ_p (2γ f_i·f_j)^p / p!, with p from 0 (the paper's approximation of the
+    Gaussian kernel, in which it takes γ = 0.4 and order 2).
+    """
     products = 2 * gamma * inner_products(features)
     return math.exp(-2 * gamma) * sum(products**power / math.factorial(power) for power in range(order + 1))  # type: ignore[return-value]
 
 
 def correlation_congruence(student: Tensor, teacher: Tensor) -> Tensor:
-    """(1/n²) ‖C_S - C_T‖²: the mean squared difference of two correlation matrices `[B, B]` (eq. 4)."""
+    """(1/n²) ‖C_S - C_T‖²: the mean squared difference of two correlation matrices `[B, B]`."""
     return (student - teacher).square().mean()
 
 
