@@ -43,7 +43,11 @@ def test_what_stages_do_is_told_from_what_they_declare() -> None:
 @pytest.mark.parametrize(
     ("net", "stages", "message"),
     [
-        (NORMED, (FoldBatchNorm(), Binarize()), "Binarize needs batch norm behind its layers, which FoldBatchNorm took away; put it before"),
+        (
+            NORMED,
+            (FoldBatchNorm(), Binarize()),
+            "Binarize needs batch norm behind its layers, which FoldBatchNorm took away; put it before",
+        ),
         (tiny_net(), (Binarize(),), "Binarize needs batch norm behind its layers, and the net comes without; .* InsertBatchNorm"),
         (NORMED, (Palettize(),), "Palettize cannot come here: the net comes with batch norm .*; put FoldBatchNorm"),
         (
