@@ -16,7 +16,7 @@ from toolchain.convert.fp16 import Fp16
 from toolchain.convert.fp32 import Fp32
 from toolchain.convert.int8 import Int8
 from toolchain.convert.int8_dynamic import Int8Dynamic
-from toolchain.recipe import Recipe
+from toolchain.recipe import FaceGate, Recipe
 from toolchain.train import Phase, TrainSettings
 
 CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0)
@@ -37,7 +37,9 @@ RECIPE = Recipe(
                 Binarize(SIGNS, ramp=0.25),
                 FoldBatchNorm(),
                 Palettize(clusters=64, rate=0.002, fine_clusters=64, fine_rate=0.001),
-            )
+            ),
+            # One bit a weight costs a strong net of a million weights a third of its true accepts (67.9 % kept, measured).
+            face_gate=FaceGate(keep_tar=0.5),
         ),
         Clustered(stages=(FoldBatchNorm(), Palettize(CODEBOOKS, rate=0.0145))),
     ),
