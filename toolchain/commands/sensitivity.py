@@ -120,8 +120,8 @@ def _heading(found: Sensitivity) -> str:
 def _table(found: FormDamage, tar: float | None) -> Table:
     rows: list[Sequence[str]] = []
     for item in found.layers[:SHOWN]:
-        lost = "" if item.tar is None or tar is None else f"{100 * (item.tar - tar):+.1f}"
-        rows.append((item.layer, f"{item.weights:,}", f"{item.error:.2g}", lost))
+        lost = () if item.tar is None or tar is None else (f"{100 * (item.tar - tar):+.1f}",)
+        rows.append((item.layer, f"{item.weights:,}", f"{item.error:.2g}", *lost))
     more = len(found.layers) - SHOWN
-    title = found.form if more <= 0 else f"{found.form} (and {more} layers less, by --json)"
-    return table((title, "weights", "1 - mean cosine", "TAR, points"), rows)
+    title = found.form if more <= 0 else f"{found.form} ({more} more layers: --json)"
+    return table((title, "weights", "1 - mean cosine", *(() if tar is None else ("TAR, points",))), rows)
