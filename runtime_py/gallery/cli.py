@@ -77,7 +77,11 @@ def add_commands(add: Add) -> None:
         help="at most this share of people who are not enrolled may be taken for somebody (default: %(default)s)",
     )
     made.add_argument("--top", type=int, default=3, metavar="K", help="how many people to list of each face (default: %(default)s)")
+    _add_without_bundle(add)
 
+
+def _add_without_bundle(add: Add) -> None:
+    """The commands that need a gallery alone."""
     made = add("people", people, "List who is enrolled.", "  python -m runtime_py people people.pfgallery --bundle face.pface")
     _gallery(made)
     made.add_argument("--bundle", type=Path, help="say who is to be enrolled again for this bundle")

@@ -33,36 +33,15 @@ from runtime_py.errors import (
     GalleryModelError,
     GalleryPersonError,
     GalleryReadError,
-    GalleryVersionError,
     GalleryWriteError,
 )
+from runtime_py.gallery.file import opened, typed
 from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
 from runtime_py.gallery.search import Index
-
-APPLICATION_ID = 0x50464741
-"""SQLite's application_id of a gallery: "PFGA"."""
-VERSION = 1
-"""SQLite's user_version. A later one is refused."""
-_PATIENCE_SECONDS = 30.0
-"""How long a change waits for another process's to end."""
 
 Entry = tuple[Person, Sequence[tuple[TemplateModel, int, Vectors]]]
 """A person and their templates: (model, created, float32 `[D]`)."""
 Taken = Literal["refuse", "skip", "replace", "add"]
-
-_SCHEMA = f"""
-CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, variant TEXT NOT NULL, size INTEGER NOT NULL);
-CREATE TABLE people (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
-                     created INTEGER NOT NULL, metadata TEXT NOT NULL);
-CREATE TABLE templates (number INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
-                        model INTEGER NOT NULL REFERENCES models, created INTEGER NOT NULL, vector BLOB NOT NULL,
-                        crc32 INTEGER NOT NULL);
-CREATE INDEX templates_of_person ON templates (person);
-CREATE TABLE removals (count INTEGER NOT NULL);
-INSERT INTO removals VALUES (0);
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {VERSION};
-"""
 
 
 @dataclass(frozen=True)
@@ -90,7 +69,7 @@ class Gallery:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._indices: dict[tuple[TemplateModel, bool], _Loaded] = {}
-        self._connection: sqlite3.Connection | None = _opened(self.path, create)
+        self._connection: sqlite3.Connection | None = opened(self.path, create)
 
     def __enter__(self) -> Gallery:
         return self
@@ -304,7 +283,7 @@ class Gallery:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _typed(self.path, GalleryReadError):
+        with self._lock, typed(self.path, GalleryReadError):
             connection = self._open()
             if connection.in_transaction:
                 yield connection
@@ -317,7 +296,7 @@ class Gallery:
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _typed(self.path, GalleryWriteError):
+        with self._lock, typed(self.path, GalleryWriteError):
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -356,66 +335,6 @@ class _Loaded:
             vectors = np.frombuffer(b"".join(row[2] for row in chunk), "<f4").reshape(-1, model.size)
             self.index.add(vectors, np.array([row[1] for row in chunk], np.int64))
             self.last = chunk[-1][0]
-
-
-def _opened(path: Path, create: bool) -> sqlite3.Connection:
-    if not path.exists():
-        if not create:
-            raise GalleryReadError(f"{path}: expected a gallery, found nothing; enrol somebody first")
-        _make(path)
-    with _typed(path, GalleryReadError):
-        connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            found = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found != APPLICATION_ID:
-                raise GalleryFormatError(f"{path}: expected a gallery, got another SQLite file")
-            if version != VERSION:
-                raise GalleryVersionError(f"{path}: expected a gallery of version {VERSION}, got {version}; update pocketface")
-            for pragma in (
-                "foreign_keys = ON",
-                "secure_delete = ON",
-                "synchronous = EXTRA",
-                "journal_mode = DELETE",
-                "trusted_schema = OFF",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
-            connection.execute("SELECT count FROM removals").fetchone()
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-def _make(path: Path) -> None:
-    """An empty gallery, made aside and put in its place whole, unless another process was faster."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(temporary, isolation_level=None)
-        try:
-            connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-        finally:
-            connection.close()
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    except (OSError, sqlite3.Error) as error:
-        raise GalleryWriteError(f"{path}: a gallery cannot be made ({error}); give another place or make room") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _typed(path: Path, otherwise: type[GalleryReadError] | type[GalleryWriteError]) -> Iterator[None]:
-    """SQLite's errors as ours."""
-    try:
-        yield
-    except (sqlite3.OperationalError, sqlite3.InternalError) as error:
-        raise otherwise(f"{path}: {error}; nothing was changed, try again when the cause is gone") from None
-    except (sqlite3.DatabaseError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise GalleryFormatError(f"{path}: expected a gallery, got a damaged file ({error}); restore a copy or an export") from None
 
 
 def _people(connection: sqlite3.Connection, where: str, *values: Any) -> tuple[Person, ...]:
