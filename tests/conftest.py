@@ -22,6 +22,7 @@ from toolchain.cli import main  # noqa: E402
 from toolchain.data import synthetic  # noqa: E402
 
 RECIPE = Path(__file__).with_name("tiny_recipe.py")
+LEVELS_RECIPE = Path(__file__).with_name("levels_recipe.py")
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,17 @@ class Built:
 def drawn_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of 24 drawn identities with 8 images each."""
     folder = tmp_path_factory.mktemp("faces")
-    drawn = synthetic.faces(24, 8)
+    write_faces(folder, 24, 8)
+    return folder
+
+
+def write_faces(folder: Path, people: int, each: int) -> None:
+    """Draws `each` images of so many people into folders of their names."""
+    drawn = synthetic.faces(people, each)
     for name, image in zip(drawn.names, drawn.images, strict=True):
         path = (folder / name).with_suffix(".png")
         path.parent.mkdir(exist_ok=True)
         Image.fromarray(image).save(path)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +62,22 @@ def built(tmp_path_factory: pytest.TempPathFactory, drawn_faces: Path) -> Built:
     with contextlib.redirect_stdout(printed):
         assert main([*arguments, "--out", str(bundle), "--cache", str(cache)]) == 0
     return Built(bundle, json.loads(printed.getvalue()), cache, RECIPE, drawn_faces)
+
+
+@pytest.fixture(scope="session")
+def built_levels(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A bundle of one net at 100, 75 and 50 %, calibrated on 40 drawn people, levels against each other too: so many that false matches at
+    1 % are of 30 pairs of people or more."""
+    folder, faces = tmp_path_factory.mktemp("levels"), tmp_path_factory.mktemp("people")
+    write_faces(faces, 40, 4)
+    plain, bundle, cache, printed = folder / "plain.pface", folder / "levels.pface", folder / "cache", io.StringIO()
+    arguments = ["build", str(LEVELS_RECIPE), "--target", "linux-x86_64", "--images", str(faces), "--quiet", "--json"]
+    with contextlib.redirect_stdout(printed):
+        assert main([*arguments, "--out", str(plain), "--cache", str(cache)]) == 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        calibrated = ["calibrate", str(plain), "--faces", str(faces), "--out", str(bundle), "--cache", str(cache), "--quiet"]
+        assert main(calibrated) == 0
+    return Built(bundle, json.loads(printed.getvalue()), cache, LEVELS_RECIPE, faces)
 
 
 @pytest.fixture(scope="session")

@@ -31,14 +31,14 @@ def maven() -> str:
 
 
 def test_the_java_sdk_computes_and_refuses_what_the_python_runtime_does(
-    maven: str, built: Built, bundle_bytes: bytes, tmp_path: Path
+    maven: str, built: Built, built_levels: Built, bundle_bytes: bytes, tmp_path: Path
 ) -> None:
-    """Of every variant of the tests' bundle, of one with int8 ends, and of one with another contract: boxes, key points, crops, tensors,
-    embeddings, what the self-test says. And some 3,000 damaged files."""
+    """Of every variant of the tests' bundle, of one with levels, of one with int8 ends, and of one with another contract: boxes, key
+    points, crops, tensors, embeddings, what the self-test says. And some 3,000 damaged files."""
     faces, other, goldens, project = tmp_path / "faces.pface", tmp_path / "other.pface", tmp_path / "goldens", tmp_path / "project"
     write_face_bundle(faces)
     other.write_bytes(with_manifest(faces.read_bytes(), _another_contract))
-    write_goldens(goldens, [faces, other, built.bundle])
+    write_goldens(goldens, [faces, other, built.bundle, built_levels.bundle])
     counts = write_refused(goldens / "refused.zip", bundle_bytes)
     # Every code that a file's content can have; "bundle.read" and "bundle.variant" come from names.
     assert {key.split("/")[1] for key in counts} == {

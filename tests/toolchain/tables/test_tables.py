@@ -41,7 +41,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.mark.parametrize(("name", "nets"), [("layer-substitution", 7), ("small-nets", 9), ("xnor", 6)])
+@pytest.mark.parametrize(("name", "nets"), [("layer-substitution", 7), ("prioritisation", 8), ("small-nets", 9), ("xnor", 6)])
 def test_a_table_that_trains_is_written_and_made_again_from_what_was_kept(
     name: str, nets: int, people: Path, cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
