@@ -124,7 +124,7 @@ def unpack(data: bytes | memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> bytes
     header = read_header(view, max_bytes)
     states_at = HEADER.size + header.deflated_size
     words_at = states_at + 4 * header.lanes
-    structure = _inflate(view[HEADER.size : states_at], header.structure_size)
+    structure = inflate(view[HEADER.size : states_at], header.structure_size, "packed model")
     tables, regions, skeleton = _read_directory(structure, header)
     states = np.frombuffer(view[states_at:words_at], "<u4").astype(np.uint32)
     words = np.frombuffer(view[words_at:], "<u2").astype(np.uint32)
@@ -173,16 +173,17 @@ def read_header(view: memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> Header:
     return Header(version, size, structure, deflated, lanes, words, digest)
 
 
-def _inflate(deflated: memoryview, size: int) -> bytes:
-    """Raw DEFLATE of exactly `size` bytes that uses all of its input."""
+def inflate(deflated: memoryview, size: int, what: str) -> bytes:
+    """Raw DEFLATE of exactly `size` bytes that uses all of its input; `what` it is the structure of begins an error's message.
+    Error: PackedStreamError."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         # One byte more than expected, so that a stream that is too long is seen without being expanded.
         structure = inflater.decompress(deflated, size + 1)
     except zlib.error as error:
-        raise PackedStreamError(f"packed model: the structure does not inflate ({error}); get the bundle again") from None
+        raise PackedStreamError(f"{what}: the structure does not inflate ({error}); get the bundle again") from None
     if len(structure) != size or not inflater.eof or inflater.unused_data:
-        raise PackedStreamError(f"packed model: expected a structure of {size} bytes in {len(deflated)}, it does not end there")
+        raise PackedStreamError(f"{what}: expected a structure of {size} bytes in {len(deflated)}, it does not end there")
     return structure
 
 

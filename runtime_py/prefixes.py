@@ -9,14 +9,13 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from runtime_py.errors import PackedFormatError, PackedHashError, PackedLimitError, PackedStreamError, PackedVersionError
-from runtime_py.packed import MAGIC, MAX_DIRECTORY_BYTES, MAX_REGIONS, MAX_TFLITE_BYTES, MAX_WIDTH
+from runtime_py.errors import PackedFormatError, PackedHashError, PackedLimitError, PackedVersionError
+from runtime_py.packed import MAGIC, MAX_DIRECTORY_BYTES, MAX_REGIONS, MAX_TFLITE_BYTES, MAX_WIDTH, inflate
 
 VERSION = 256
 """Of the forms that begin with MAGIC those below 256 hold a whole model: their readers say of a level that they do not know its
@@ -73,7 +72,7 @@ def rebuild(data: bytes | memoryview, whole: bytes, max_bytes: int = MAX_TFLITE_
     digest = hashlib.sha256(whole).digest()
     if digest != header.whole_sha256:
         raise PackedHashError(f"level: expected to be cut from a model of sha256 {header.whole_sha256.hex()}, got {digest.hex()}")
-    prefixes, skeleton = _read_structure(_inflate(view[HEADER.size :], header.structure_size), header.tflite_size, len(whole))
+    prefixes, skeleton = _read_structure(inflate(view[HEADER.size :], header.structure_size, "level"), header.tflite_size, len(whole))
     source, result = np.frombuffer(whole, np.uint8), np.empty(header.tflite_size, np.uint8)
     end = taken = 0
     for item in prefixes:
@@ -107,19 +106,6 @@ def read_header(view: memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> Header:
     if len(view) != HEADER.size + deflated:
         raise PackedFormatError(f"level: expected {HEADER.size + deflated} bytes in all, got {len(view)}")
     return Header(size, structure, deflated, whole, digest)
-
-
-def _inflate(deflated: memoryview, size: int) -> bytes:
-    """Raw DEFLATE of exactly `size` bytes that uses all of its input."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        # One byte more than expected, so that a stream that is too long is seen without being expanded.
-        structure = inflater.decompress(deflated, size + 1)
-    except zlib.error as error:
-        raise PackedStreamError(f"level: the structure does not inflate ({error}); get the bundle again") from None
-    if len(structure) != size or not inflater.eof or inflater.unused_data:
-        raise PackedStreamError(f"level: expected a structure of {size} bytes in {len(deflated)}, it does not end there")
-    return structure
 
 
 def _read_structure(structure: bytes, tflite_size: int, whole_size: int) -> tuple[list[Prefix], npt.NDArray[np.uint8]]:

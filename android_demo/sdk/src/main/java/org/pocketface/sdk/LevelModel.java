@@ -2,9 +2,6 @@ package org.pocketface.sdk;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
-import java.util.zip.DataFormatException;
-import java.util.zip.Inflater;
 
 /**
  * Rebuilds the .tflite of a level from that of the whole net, byte for byte (docs/bundle-format.md, section 4).
@@ -43,7 +40,7 @@ final class LevelModel {
     checkHeader(stored);
     checkHash(stored, 20, Digests.sha256(whole), "to be cut from a model of");
     int size = stored.getInt(8);
-    byte[] structure = inflate(Buffers.part(stored, HEADER_BYTES, stored.getInt(16)), stored.getInt(12));
+    byte[] structure = PackedModel.inflate(Buffers.part(stored, HEADER_BYTES, stored.getInt(16)), stored.getInt(12), "level");
     LevelModel level = new LevelModel(whole.slice().order(ByteOrder.LITTLE_ENDIAN), size);
     level.fill(ByteBuffer.wrap(structure).order(ByteOrder.LITTLE_ENDIAN));
     checkHash(stored, 52, Digests.hex(Digests.sha256().digest(level.model)), "to rebuild");
@@ -89,32 +86,6 @@ final class LevelModel {
       throw new PackedException.Format(
           "level: expected " + (HEADER_BYTES + deflated) + " bytes in all, got " + stored.limit());
     }
-  }
-
-  /** Raw DEFLATE of exactly {@code size} bytes that uses all of its input. */
-  private static byte[] inflate(ByteBuffer deflated, int size) {
-    byte[] input = new byte[deflated.remaining()];
-    deflated.get(input);
-    // One byte more than expected, so that a stream that is too long is seen without being expanded.
-    byte[] output = new byte[size + 1];
-    Inflater inflater = new Inflater(true);
-    try {
-      inflater.setInput(input);
-      int written = 0;
-      int step;
-      do {
-        step = inflater.inflate(output, written, output.length - written);
-        written += step;
-      } while (step > 0);
-      if (written != size || !inflater.finished() || inflater.getRemaining() != 0) {
-        throw new PackedException.Stream("level: expected a structure of " + size + " bytes in " + input.length + ", it does not end there");
-      }
-    } catch (DataFormatException error) {
-      throw new PackedException.Stream("level: the structure does not inflate (" + error.getMessage() + "); get the bundle again");
-    } finally {
-      inflater.end();
-    }
-    return Arrays.copyOf(output, size);
   }
 
   /** Everything is checked before the first byte is placed. */

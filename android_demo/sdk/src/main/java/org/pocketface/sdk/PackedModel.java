@@ -36,7 +36,7 @@ final class PackedModel {
     int lanes = packed.getInt(20);
     int words = packed.getInt(24);
     int statesAt = HEADER_BYTES + deflated;
-    byte[] structure = inflate(Buffers.part(packed, HEADER_BYTES, deflated), packed.getInt(12));
+    byte[] structure = inflate(Buffers.part(packed, HEADER_BYTES, deflated), packed.getInt(12), "packed model");
     PackedDirectory directory = PackedDirectory.read(structure, packed.getShort(4), size);
     RansDecoder decoder =
         new RansDecoder(Buffers.part(packed, statesAt, 4 * lanes), Buffers.part(packed, statesAt + 4 * lanes, 2 * words));
@@ -89,8 +89,8 @@ final class PackedModel {
     }
   }
 
-  /** Raw DEFLATE of exactly {@code size} bytes that uses all of its input. */
-  private static byte[] inflate(ByteBuffer deflated, int size) {
+  /** Raw DEFLATE of exactly {@code size} bytes that uses all of its input; {@code what} they belong to begins an error's message. */
+  static byte[] inflate(ByteBuffer deflated, int size, String what) {
     byte[] input = new byte[deflated.remaining()];
     deflated.get(input);
     // One byte more than expected, so that a stream that is too long is seen without being expanded.
@@ -106,10 +106,10 @@ final class PackedModel {
       } while (step > 0);
       if (written != size || !inflater.finished() || inflater.getRemaining() != 0) {
         throw new PackedException.Stream(
-            "packed model: expected a structure of " + size + " bytes in " + input.length + ", it does not end there");
+            what + ": expected a structure of " + size + " bytes in " + input.length + ", it does not end there");
       }
     } catch (DataFormatException error) {
-      throw new PackedException.Stream("packed model: the structure does not inflate (" + error.getMessage() + "); get the bundle again");
+      throw new PackedException.Stream(what + ": the structure does not inflate (" + error.getMessage() + "); get the bundle again");
     } finally {
       inflater.end();
     }
