@@ -53,9 +53,7 @@ class Augment:
         zoom = 1 + uniform(count) * self.scale
         shift = uniform(count, 2) * 2 * self.shift
         cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
-        matrix = torch.stack(
-            [torch.stack([cos * mirrored, -sin, shift[:, 0]], 1), torch.stack([sin * mirrored, cos, shift[:, 1]], 1)], 1
-        )
+        matrix = torch.stack([torch.stack([cos * mirrored, -sin, shift[:, 0]], 1), torch.stack([sin * mirrored, cos, shift[:, 1]], 1)], 1)
         grid = functional.affine_grid(matrix, [count, 3, size, size], align_corners=False)
         if size < images.shape[2]:
             # bilinear sampling alone would alias: shrink with an area filter first when the factor is large

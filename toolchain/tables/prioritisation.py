@@ -80,10 +80,10 @@ def figures(order: TableOrder) -> Figures:
 
 
 def _rows(people: People, how: TrainSettings, order: TableOrder, context: Context) -> Iterator[_Row]:
-    for name, net, *authors in _OTHERS:
+    for name, net, *stated in _OTHERS:
         trained = [train(net, people, how, seed, None, context) for seed in range(order.seeds)]
         costs = _costs(trained[0], people)
-        yield _Row(name, tuple(accuracy(item, people) for item in trained), costs, (authors[0], authors[1], authors[2]))
+        yield _Row(name, tuple(accuracy(item, people) for item in trained), costs, (stated[0], stated[1], stated[2]))
     ours = [prioritised(people, how, seed, context) for seed in range(order.seeds)]
     whole = ours[0][1.0]
     shares = tuple(_nearest_one(item[1.0], people) for item in ours)
