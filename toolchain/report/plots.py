@@ -274,7 +274,7 @@ def sensitivity(found: Sensitivity) -> str:
         axes.set(xscale="log", xlabel="1 − mean cosine, the layer alone changed")
         axes.set_yticks(range(len(names)), [_short(name) for name in names[::-1]])
         axes.tick_params(axis="y", labelsize=8)
-        axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(found.forms), frameon=False)
+        axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1.02, 1), ncols=4, frameon=False, columnspacing=1, handletextpad=0.1)
 
     worst = "; ".join(f"{item.form}: {_short(item.layers[0].layer)} {item.layers[0].error:.2g}" for item in found.forms)
     return drawn("sensitivity", f"Layers that suffer most, 1 - mean cosine, {worst}", draw, TALL)
