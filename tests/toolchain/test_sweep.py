@@ -15,7 +15,9 @@ from toolchain.errors import RecipeError
 from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe
 from toolchain.report import sweep_page
-from toolchain.sweep import Row, Swept, meant, point_recipe
+from toolchain.sweep.points import Row
+from toolchain.sweep.settings import meant, point_recipe
+from toolchain.sweep.sweep import Swept
 
 TINY: Recipe = find_recipe(str(RECIPE))
 

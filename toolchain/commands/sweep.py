@@ -54,7 +54,8 @@ def _set(text: str) -> tuple[str, tuple[str, ...]]:
 def run(options: Namespace) -> Result:
     """The sweep's folder. A point that failed makes the command fail, after the others."""
     from toolchain.report import sweep_page
-    from toolchain.sweep import SweepOrder, sweep
+    from toolchain.sweep.points import SweepOrder
+    from toolchain.sweep.sweep import sweep
 
     names = [name for name, _ in options.sets]
     if len(set(names)) < len(names):

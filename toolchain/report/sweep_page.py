@@ -15,7 +15,8 @@ from toolchain.report import plots
 from toolchain.report.page import cosine, templates
 
 if TYPE_CHECKING:
-    from toolchain.sweep import Row, Swept
+    from toolchain.sweep.points import Row
+    from toolchain.sweep.sweep import Swept
 
 COLUMNS = ("settings", "variant", "stored bytes", "accuracy %", "min cosine", "ms", "Pareto front", "gates missed")
 

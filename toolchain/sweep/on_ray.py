@@ -7,14 +7,13 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolchain import build
 from toolchain.errors import SetupError, ToolchainError
 from toolchain.progress import Progress
-
-if TYPE_CHECKING:
-    from toolchain.sweep import Row, Settings, SweepOrder
+from toolchain.sweep.points import Row, SweepOrder, measure_point
+from toolchain.sweep.settings import Settings
 
 
 def run_points(order: SweepOrder, numbers: Sequence[int], trainings: Sequence[int | None]) -> Iterator[tuple[int, list[Row] | str]]:
@@ -86,8 +85,6 @@ def _train(order: SweepOrder, settings: Settings) -> str | None:
 
 
 def _measure(order: SweepOrder, settings: Settings, not_trained: str | None) -> list[Row] | str:
-    from toolchain.sweep import measure_point
-
     if not_trained is not None:
         return not_trained
     try:
