@@ -178,11 +178,15 @@ class Identifier:
             return
         for row in templates:
             for person, similarity in self.gallery.search(row, self.model, top=2):
-                if similarity >= threshold and not (again and person.name == check_name(name)):
+                if similarity < threshold:
+                    continue
+                if person.name != check_name(name):
                     raise GalleryDuplicateError(
                         "expected a face that nobody is enrolled with, got one that matches somebody under another name; "
                         "delete or rename them first"
                     )
+                if not again:
+                    raise GalleryDuplicateError("expected somebody who is not enrolled, got one who is, by that name; enrol them again")
 
 
 def _name(photograph: Source, number: int) -> str:

@@ -76,6 +76,8 @@ def test_a_face_is_not_enrolled_under_two_names(identifier: Identifier) -> None:
     identifier.enrol("Ann", [named(0)])
     with pytest.raises(errors.GalleryDuplicateError, match="under another name"):
         identifier.enrol("Bob", [named(0)])
+    with pytest.raises(errors.GalleryDuplicateError, match="enrol them again"):
+        identifier.enrol("Ann", [named(0)])
     assert identifier.enrol("Ann", [named(0)], again=True).person.name == "Ann"
 
 
