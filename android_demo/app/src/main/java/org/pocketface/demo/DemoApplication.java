@@ -1,19 +1,16 @@
 package org.pocketface.demo;
 
 import android.app.Application;
-import android.content.res.AssetFileDescriptor;
 import android.os.Handler;
 import android.os.Looper;
 import java.io.File;
-import java.io.FileInputStream;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.pocketface.sdk.Bundle;
-import org.pocketface.sdk.BundleException;
 import org.pocketface.sdk.PocketFaceException;
+import org.pocketface.sdk.android.AssetBundles;
 import org.pocketface.sdk.android.KeyStoreKey;
 import org.pocketface.sdk.gallery.Gallery;
 import org.pocketface.sdk.gallery.GalleryKey;
@@ -132,12 +129,7 @@ public class DemoApplication extends Application {
 
   /** Maps the bundle from the APK and verifies it. */
   Bundle openBundle() {
-    try (AssetFileDescriptor asset = getAssets().openFd(ASSET);
-        FileInputStream stream = new FileInputStream(asset.getFileDescriptor())) {
-      return Bundle.map(stream.getChannel(), asset.getStartOffset(), asset.getLength(), ASSET);
-    } catch (IOException error) {
-      throw new BundleException.Read(ASSET + ": expected it in the app, stored uncompressed, got none; build the app again");
-    }
+    return AssetBundles.open(getAssets(), ASSET);
   }
 
   File galleryFile() {
