@@ -1,6 +1,6 @@
 """What `--weights` goes through: every variant of a net that was brought in, ONNX or safetensors, with or without batch norm.
 
-Meant for nets of about a million weights; fine-tuning on `--images` takes about three quarters of an hour on two CPU cores, `--steps`
+Meant for nets of about a million weights; fine-tuning on `--images` takes about an hour and a half of one CPU core, `--steps`
 changes it.
 """
 

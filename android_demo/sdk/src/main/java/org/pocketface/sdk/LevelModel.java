@@ -10,14 +10,11 @@ import java.nio.ByteOrder;
  * What is stored of a level says which, and holds the rest of its file, deflated.
  */
 final class LevelModel {
-  private static final int MAGIC = 0x4B504650; // "PFPK"
   private static final int VERSION = 256;
   private static final int HEADER_BYTES = 84;
   private static final int ENTRY_BYTES = 44;
   private static final int AXES = 4;
   private static final int MAX_WIDTH = 8;
-  private static final long MAX_TFLITE_BYTES = 64 << 20;
-  private static final long MAX_DIRECTORY_BYTES = 4 << 20;
   private static final long MAX_PREFIXES = 65536;
 
   private final ByteBuffer whole;
@@ -61,7 +58,7 @@ final class LevelModel {
     if (stored.limit() < HEADER_BYTES) {
       throw new PackedException.Format("level: expected at least " + HEADER_BYTES + " bytes, got " + stored.limit());
     }
-    if (stored.getInt(0) != MAGIC) {
+    if (stored.getInt(0) != PackedModel.MAGIC) {
       throw new PackedException.Format("level: expected PFPK at byte 0, got something else");
     }
     int version = stored.getShort(4) & 0xFFFF;
@@ -75,12 +72,12 @@ final class LevelModel {
     long size = unsigned(stored.getInt(8));
     long structure = unsigned(stored.getInt(12));
     long deflated = unsigned(stored.getInt(16));
-    if (size > MAX_TFLITE_BYTES) {
-      throw new PackedException.Limit("level: expected at most " + MAX_TFLITE_BYTES + " bytes of .tflite, got " + size);
+    if (size > PackedModel.MAX_TFLITE_BYTES) {
+      throw new PackedException.Limit("level: expected at most " + PackedModel.MAX_TFLITE_BYTES + " bytes of .tflite, got " + size);
     }
-    if (structure > size + MAX_DIRECTORY_BYTES) {
+    if (structure > size + PackedModel.MAX_DIRECTORY_BYTES) {
       throw new PackedException.Limit(
-          "level: expected at most " + (size + MAX_DIRECTORY_BYTES) + " bytes of structure, got " + structure);
+          "level: expected at most " + (size + PackedModel.MAX_DIRECTORY_BYTES) + " bytes of structure, got " + structure);
     }
     if (stored.limit() != HEADER_BYTES + deflated) {
       throw new PackedException.Format(

@@ -13,11 +13,11 @@ import java.util.zip.Inflater;
  * variant; Giesen, arXiv:1402.3392), indices into codebooks of floats in two parts; all the rest is deflated.
  */
 final class PackedModel {
-  private static final int MAGIC = 0x4B504650; // "PFPK"
+  static final int MAGIC = 0x4B504650; // "PFPK"
   private static final int LAST_VERSION = 2; // with codebooks; the first has none
   private static final int HEADER_BYTES = 60;
-  private static final long MAX_TFLITE_BYTES = 64 << 20;
-  private static final long MAX_DIRECTORY_BYTES = 4 << 20;
+  static final long MAX_TFLITE_BYTES = 64 << 20;
+  static final long MAX_DIRECTORY_BYTES = 4 << 20;
   private static final int MAX_LANES = 65536;
 
   private PackedModel() {}
