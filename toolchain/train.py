@@ -98,11 +98,13 @@ class TrainSettings:
 @dataclass
 class Batch:
     """`images` float `[B, 3, H, W]` in the model's input range, augmented; `index` int64 `[B]` rows of the faces;
-    `labels` int64 `[B]` identities. Not frozen: Fabric converts a batch to the precision of training field by field."""
+    `labels` int64 `[B]` identities; `step`: the step's number from 0, which with the seed says what was drawn. Not frozen:
+    Fabric converts a batch to the precision of training field by field."""
 
     images: Tensor
     index: Tensor
     labels: Tensor
+    step: int = 0
 
 
 class _Task(nn.Module):
@@ -275,7 +277,7 @@ def _draw(
     mine = slice(fabric.global_rank * share, (fabric.global_rank + 1) * share)
     images = to_input(augmented[mine], contract).contiguous(memory_format=torch.channels_last)
     index = torch.from_numpy(rows[mine])
-    return Batch(images, index.to(fabric.device), labels[index].to(fabric.device))
+    return Batch(images, index.to(fabric.device), labels[index].to(fabric.device), step)
 
 
 def hash_of(*numbers: int) -> int:
