@@ -32,7 +32,7 @@ from toolchain.train import Phase, TrainSettings, fit
 
 SUMMARY = "MobileFaceNet and VGG11 by low rank at 2× and 4× fewer multiply-adds, fine-tuned or not; trains 1 net on --images, fine-tunes 4."
 
-STEPS = 600
+STEPS = 2000
 FEWER = (2, 4)
 
 
