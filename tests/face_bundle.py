@@ -25,8 +25,8 @@ from runtime_py.manifest import (
     Variant,
 )
 from tests.tiny_tflite import tiny_tflite, with_int8_ends
+from toolchain.build.golden import golden_embeddings, golden_vectors
 from toolchain.detector import packaged_detector, template
-from toolchain.golden import golden_embeddings, golden_vectors
 from toolchain.pack.packed import pack
 from toolchain.pack.writer import write_bundle
 

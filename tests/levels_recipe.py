@@ -8,7 +8,7 @@ from toolchain.convert.fp32 import Fp32
 from toolchain.convert.level import Level
 from toolchain.losses import CentreLoss
 from toolchain.recipe import Recipe
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings((Phase(30, 32),), batch=16)
 

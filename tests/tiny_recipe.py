@@ -13,7 +13,7 @@ from toolchain.convert.int8 import Int8
 from toolchain.convert.int8_dynamic import Int8Dynamic
 from toolchain.losses import ArcFace, Train
 from toolchain.recipe import Gate, Recipe
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings((Phase(30),), batch=16)
 

@@ -1,7 +1,7 @@
 """Which layers a stage or a variant leaves in float: named, or the worst by a rule.
 
-A rule measures: each layer is changed alone and the embeddings tell what that did (toolchain/sensitivity.py). It is settled anew for
-every net, so that a recipe that has one fits weights that are brought in too.
+A rule measures: each layer is changed alone and the embeddings tell what that did (toolchain/sensitivity/). It is settled anew
+for every net, so that a recipe that has one fits weights that are brought in too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from toolchain.errors import RecipeError
-from toolchain.sensitivity import Damage
+from toolchain.sensitivity.sensitivity import Damage
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ from runtime_py.image import Pixels
 from runtime_py.recognizer import Face, finder
 from runtime_py.selftest import selftest
 from tests.android.people import write_people
+from toolchain.build.golden import golden_photographs, png
 from toolchain.data.synthetic import Identity, View, beside, photograph
-from toolchain.golden import golden_photographs, png
 
 _SEED = 77
 

@@ -10,10 +10,10 @@ from runtime_py.manifest import Parity
 from tests.conftest import Built
 from tests.tiny_tflite import tiny_tflite
 from tests.toolchain import tiny_nets
+from toolchain.build.variants import Made
 from toolchain.convert.fp32 import Fp32
 from toolchain.errors import DataError
 from toolchain.parity import arm64_build, arm64_record
-from toolchain.variants import Made
 
 ROW = Parity("ai-edge-litert 2.3.0 on arm64 cortex-a53", "ai-edge-litert 2.3.0 on x86_64", 32, 4e-6, 0.9999, 0.9999)
 

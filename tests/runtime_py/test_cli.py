@@ -14,8 +14,8 @@ from PIL import Image
 import runtime_py
 from runtime_py.cli import main
 from tests.face_bundle import SIZE
+from toolchain.build.golden import png
 from toolchain.data.synthetic import Identity, View, beside, crop, photograph
-from toolchain.golden import png
 
 Capture = pytest.CaptureFixture[str]
 

@@ -12,7 +12,7 @@ import pytest
 
 from runtime_py.image import read_image
 from runtime_py.photographs import images
-from toolchain.align import Aligner
+from toolchain.data.align import Aligner
 
 DATA = os.environ.get("POCKETFACE_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="POCKETFACE_DATA names no folder with data/ and weights/")

@@ -13,8 +13,8 @@ import runtime_py
 from runtime_py.errors import ImageArrayError, NoDetectorError, NoFaceError, SourceError, ThresholdError
 from runtime_py.recognizer import Face, Recognizer
 from tests.face_bundle import SIZE, write_face_bundle
+from toolchain.build.golden import png
 from toolchain.data.synthetic import Drawing, Identity, View, beside, crop, photograph
-from toolchain.golden import png
 
 
 @pytest.fixture(scope="module")

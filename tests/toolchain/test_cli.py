@@ -19,8 +19,8 @@ from PIL import Image
 import toolchain
 from runtime_py.bundle import Bundle
 from tests.conftest import RECIPE, Built
+from toolchain.build.golden import golden_photographs
 from toolchain.cli import main
-from toolchain.golden import golden_photographs
 from toolchain.methods import FAMILIES, methods
 
 COMMANDS = (

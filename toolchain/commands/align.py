@@ -20,7 +20,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Aligned faces in a folder, and a list of the photographs that gave none."""
-    from toolchain.align import Aligner, align_photographs
+    from toolchain.data.align import Aligner, align_photographs
 
     aligner = Aligner.packaged() if options.bundle is None else Aligner.of_bundle(options.bundle)
     done = align_photographs(options.photos, options.out, aligner, progress_of(options))

@@ -27,9 +27,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """A new bundle with thresholds from these faces."""
+    from toolchain.build.recalibrate import recalibrate
     from toolchain.data.faces import Faces
     from toolchain.kept import KeptBytes
-    from toolchain.recalibrate import recalibrate
 
     bundle = Bundle.open(options.bundle)
     out = options.out or options.bundle.with_name(f"{options.bundle.stem}-calibrated{BUNDLE_SUFFIX}")

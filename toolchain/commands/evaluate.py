@@ -15,10 +15,10 @@ from toolchain.commands.base import BUNDLE_SUFFIX, IMAGES, Result, add_cache, ad
 from toolchain.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
-    from toolchain.accuracies import Measured
     from toolchain.data.faces import Faces
-    from toolchain.evaluate import Evaluation, Floats
-    from toolchain.groups import GroupRates
+    from toolchain.evaluation.accuracies import Measured
+    from toolchain.evaluation.evaluate import Evaluation, Floats
+    from toolchain.evaluation.groups import GroupRates
     from toolchain.kept import KeptBytes
 
 SUMMARY = "Measure accuracy: a pairs file by folds; or labelled folders: verification, identification, thresholds, groups, loss to fp32."
@@ -49,7 +49,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> Result:
     """Accuracy of weights, or of each variant of a bundle."""
     from toolchain.data.faces import Faces
-    from toolchain.evaluate import evaluate, of_weights
+    from toolchain.evaluation.evaluate import evaluate, of_weights
 
     bundle = Bundle.open(options.what) if options.what.suffix == BUNDLE_SUFFIX else None
     if bundle is None and (options.record is not None or options.variant != "all" or options.groups is not None):
@@ -74,9 +74,9 @@ def _aside(faces: Faces) -> Faces:
 
 
 def _of_bundle(options: Namespace, bundle: Bundle, faces: Faces) -> Result:
-    from toolchain import accuracies
-    from toolchain.evaluate import evaluate, of_bundle
-    from toolchain.groups import read_groups
+    from toolchain.evaluation import accuracies
+    from toolchain.evaluation.evaluate import evaluate, of_bundle
+    from toolchain.evaluation.groups import read_groups
     from toolchain.kept import KeptBytes
 
     labels = None if options.groups is None else read_groups(options.groups, faces)
@@ -103,7 +103,7 @@ def _of_bundle(options: Namespace, bundle: Bundle, faces: Faces) -> Result:
 
 def _measured(options: Namespace, bundle: Bundle, embedded: Mapping[str, Floats], faces: Faces, kept: KeptBytes) -> dict[str, Measured]:
     """Face terms and thresholds; none where the faces are too few for any."""
-    from toolchain.measure import Measurement, measure_bundle
+    from toolchain.evaluation.measure import Measurement, measure_bundle
 
     try:
         measurement = Measurement(faces)
@@ -114,8 +114,8 @@ def _measured(options: Namespace, bundle: Bundle, embedded: Mapping[str, Floats]
 
 
 def _by_group(bundle: Bundle, embedded: Mapping[str, Floats], faces: Faces, labels: tuple[str, ...]) -> dict[str, list[GroupRates]]:
-    from toolchain.bootstrap import Bootstrap, Comparisons
-    from toolchain.groups import rates_by_group
+    from toolchain.evaluation.bootstrap import Bootstrap, Comparisons
+    from toolchain.evaluation.groups import rates_by_group
 
     bootstrap = Bootstrap(Comparisons.of(faces.identities))
     found = {}

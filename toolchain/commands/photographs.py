@@ -35,8 +35,8 @@ def run(options: Namespace) -> Result:
     """A row for each way to find and align."""
     from runtime_py.opencv import opencv
     from runtime_py.yunet import YuNet
+    from toolchain.evaluation.photographs import by_model, by_variant, report
     from toolchain.load import load_model
-    from toolchain.photographs import by_model, by_variant, report
 
     bundle = Bundle.open(options.bundle)
     embed = by_variant(bundle, options.variant)

@@ -26,7 +26,7 @@ from toolchain.commands.base import (
 from toolchain.errors import RecipeError
 
 if TYPE_CHECKING:
-    from toolchain.sensitivity import FormDamage, Sensitivity
+    from toolchain.sensitivity.sensitivity import FormDamage, Sensitivity
 
 SUMMARY = "Rank the layers of a model by what each form of their weights, one layer at a time, does to the embeddings."
 EXAMPLES = """  toolchain sensitivity default
@@ -72,7 +72,7 @@ def run(options: Namespace) -> Result:
 
 def measured(options: Namespace, what: str) -> Sensitivity:
     """The sensitivity of a bundle's, a recipe's or a file's weights, by the options of `add_sensitivity`."""
-    from toolchain.measure_sensitivity import measure_sensitivity
+    from toolchain.sensitivity.measure import measure_sensitivity
 
     recipe, weights = source(what, options.weights)
     return measure_sensitivity(
@@ -108,7 +108,7 @@ def values_of(found: Sensitivity) -> dict[str, object]:
 
 
 def _heading(found: Sensitivity) -> str:
-    from toolchain.sensitivity import FAR
+    from toolchain.sensitivity.sensitivity import FAR
 
     if found.drawn:
         return f"{found.faces} drawn faces: cosine alone; give --images with labelled faces for TAR at FAR too"

@@ -26,7 +26,7 @@ from toolchain.encodings import Binary
 from toolchain.errors import RecipeError
 from toolchain.keep_float import KeepFloat, Rule, kept_float
 from toolchain.model import Model
-from toolchain.sensitivity import Damage, rule_damages
+from toolchain.sensitivity.sensitivity import Damage, rule_damages
 from toolchain.stage import Context, added
 
 

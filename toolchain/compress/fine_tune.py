@@ -14,7 +14,7 @@ from toolchain.compress.layers import rounded_to_half, use_fast_prelu, weighted_
 from toolchain.distill.self_distillation import SelfDistillation
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import Context
-from toolchain.train import TrainSettings, fit
+from toolchain.training.loop import TrainSettings, fit
 
 _JUDGED_FACES = 512
 

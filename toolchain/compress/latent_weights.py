@@ -27,7 +27,7 @@ from toolchain.encodings import Encoding
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 REACH = 3.0
 """A latent weight of 1 is this many mean magnitudes of its filter: of normally distributed weights, 1.7 % are clipped."""

@@ -25,9 +25,9 @@ from toolchain.encodings import Encoding, Palette
 from toolchain.errors import RecipeError
 from toolchain.keep_float import KeepFloat, kept_float
 from toolchain.model import Model
-from toolchain.sensitivity import Damage, rule_damages
+from toolchain.sensitivity.sensitivity import Damage, rule_damages
 from toolchain.stage import Context, Stage, Trait, added
-from toolchain.train import TrainSettings
+from toolchain.training.loop import TrainSettings
 
 
 def straight_through(value: Tensor, through: Tensor) -> Tensor:

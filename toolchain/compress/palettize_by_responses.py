@@ -29,7 +29,7 @@ from toolchain.encodings import Encoding
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input
 from toolchain.stage import Context, Stage, Trait
-from toolchain.train import TrainSettings
+from toolchain.training.loop import TrainSettings
 
 _HIGHEST_RATE = 1.0
 """At this price of a bit, the mean square of the weights themselves, next to nothing but zeros is left."""

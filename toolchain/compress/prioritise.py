@@ -25,7 +25,7 @@ from toolchain.losses.base import Loss
 from toolchain.losses.supervised import supervised
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
-from toolchain.train import Batch, Phase, TrainSettings, fit
+from toolchain.training.loop import Batch, Phase, TrainSettings, fit
 
 
 def falling_gains(channels: int) -> Tensor:

@@ -30,7 +30,7 @@ from toolchain.encodings import Encoding
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 Scope = Literal["net", "layer"]
 

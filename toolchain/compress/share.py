@@ -35,7 +35,7 @@ from toolchain.encodings.codebook import LARGEST_CODEBOOK
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
-from toolchain.train import TrainSettings
+from toolchain.training.loop import TrainSettings
 
 Grid = Literal["float", "int8"]
 Scaled = Literal["tensor", "channel"]

@@ -14,7 +14,7 @@ from toolchain.model import Model
 from toolchain.parity.host import reference_embeddings
 from toolchain.parity.sensitivity import int8_damages
 from toolchain.recipe import FaceGate, Gate, Variant
-from toolchain.sensitivity import Damage, Gauge, rule_faces
+from toolchain.sensitivity.sensitivity import Damage, Gauge, rule_faces
 from toolchain.stage import Context
 
 

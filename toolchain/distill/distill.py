@@ -22,7 +22,7 @@ from toolchain.errors import RecipeError
 from toolchain.losses.supervised import labelled
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
-from toolchain.train import TrainSettings, fit, hash_of
+from toolchain.training.loop import TrainSettings, fit, hash_of
 
 
 @dataclass(frozen=True)

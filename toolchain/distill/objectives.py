@@ -12,7 +12,7 @@ from toolchain.distill.base import ConsistencyLoss
 from toolchain.distill.stage_maps import StageRegressors, stage_maps
 from toolchain.distill.teachers import ReadyTeacher, Targets, concatenate, embed_both_flips, sized
 from toolchain.model import to_input
-from toolchain.train import Batch
+from toolchain.training.loop import Batch
 
 
 def mixed(images: Tensor, mixup: float, cut: float) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from toolchain.distill.feature_consistency import feature_consistency
-from toolchain.train import Batch
+from toolchain.training.loop import Batch
 
 
 def map_error(student: Tensor, teacher: Tensor) -> Tensor:

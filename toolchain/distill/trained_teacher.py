@@ -14,7 +14,7 @@ from toolchain.losses.base import Classifier
 from toolchain.losses.supervised import OnLabels, Train, supervised
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import Context, describe
-from toolchain.train import fit
+from toolchain.training.loop import fit
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from toolchain.errors import DataError
 from toolchain.losses.base import Criterion, Loss
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
-from toolchain.train import Batch, Order, TrainSettings, fit
+from toolchain.training.loop import Batch, Order, TrainSettings, fit
 
 
 class OnLabels(nn.Module):

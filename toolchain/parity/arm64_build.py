@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from toolchain.build.variants import Made
 from toolchain.kept import KeptBytes
 from toolchain.parity import arm64_record, suite
 from toolchain.parity.arm64_record import Recorded
@@ -13,7 +14,6 @@ from toolchain.parity.arm64_setup import HOW
 from toolchain.parity.host import reference_embeddings
 from toolchain.parity.suite import LEAST_FACES, Images, Subject, Torch, tensors
 from toolchain.progress import Progress
-from toolchain.variants import Made
 
 
 def figures(made: Sequence[Made], images: Images, anew: bool, kept: KeptBytes, progress: Progress) -> tuple[Recorded, tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 Both have their own threshold at a false accept rate, and what is compared is their true accept rate there. On one set of
 people the two rates err in the same direction, so their ratio, the share that the variant keeps, is far better known than
-either: it is computed on the same draws of people for both (toolchain/bootstrap.py), threshold and all.
+either: it is computed on the same draws of people for both (toolchain/evaluation/bootstrap.py), threshold and all.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime_py.manifest import FaceTerms, KeptTar
-from toolchain.bootstrap import Bootstrap, Rates, interval
 from toolchain.data import protocols
 from toolchain.data.identification import rank1
 from toolchain.data.protocols import Floats, Ints
+from toolchain.evaluation.bootstrap import Bootstrap, Rates, interval
+from toolchain.evaluation.thresholds import unsupported
 from toolchain.recipe import FALSE_MATCH_RATES, FaceGate
-from toolchain.thresholds import unsupported
 
 DIGITS = 4
 _CHUNK = 50

@@ -10,7 +10,7 @@ from toolchain.convert.quantizer import static_int8, weighted
 from toolchain.kept import KeptBytes, key_of
 from toolchain.model import Model
 from toolchain.parity.host import embeddings
-from toolchain.sensitivity import Damage, Gauge, Images, Track, worst_first
+from toolchain.sensitivity.sensitivity import Damage, Gauge, Images, Track, worst_first
 
 
 def int8_damages(

@@ -12,7 +12,7 @@ from toolchain.recipe import Recipe
 
 def recipe_names() -> list[str]:
     """The names of the recipes that come with the toolchain."""
-    return sorted(item.name for item in pkgutil.iter_modules(__path__))
+    return sorted(item.name for item in pkgutil.iter_modules(__path__) if not item.ispkg)
 
 
 def find_recipe(name: str) -> Recipe:

@@ -2,6 +2,6 @@
 draws what the layers read while training."""
 
 from toolchain.compress.bnn import BNN, SIGNS_AGREE
-from toolchain.method_recipe import FINE_TUNING, method_recipe
+from toolchain.recipes.forms.method import FINE_TUNING, method_recipe
 
 RECIPE = method_recipe("bnn", "VGG11 by ArcFace, its weights and inputs signs (BNN)", BNN(FINE_TUNING), SIGNS_AGREE)

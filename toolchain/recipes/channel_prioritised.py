@@ -8,7 +8,7 @@ from toolchain.convert.fp32 import Fp32
 from toolchain.convert.level import Level
 from toolchain.losses import CentreLoss
 from toolchain.recipe import Recipe
-from toolchain.short_recipe import FIRST, THEN
+from toolchain.recipes.forms.short import FIRST, THEN
 
 RECIPE = Recipe(
     name="channel_prioritised",

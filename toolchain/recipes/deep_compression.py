@@ -6,9 +6,9 @@ from toolchain.compress.share import Share
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import Fp32
 from toolchain.losses import ArcFace, Train
-from toolchain.method_recipe import BACKBONE, CODEBOOKS, FINE_TUNING, NEARLY_EXACT
 from toolchain.recipe import FaceGate, Recipe
-from toolchain.short_recipe import FIRST
+from toolchain.recipes.forms.method import BACKBONE, CODEBOOKS, FINE_TUNING, NEARLY_EXACT
+from toolchain.recipes.forms.short import FIRST
 
 PRUNED = (Prune(FINE_TUNING, density=0.1), FoldBatchNorm())
 

@@ -23,7 +23,7 @@ from toolchain.convert.int8_dynamic import Int8Dynamic
 from toolchain.data.augment import Augment
 from toolchain.distill import Distill, Inherit, Teacher
 from toolchain.recipe import FaceGate, Recipe
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 RAW_PIXELS = InputContract.parse("rgb,0..255")
 Y1 = Teacher(Path("weights/teacher_y1.onnx"), RAW_PIXELS)

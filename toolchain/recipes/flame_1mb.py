@@ -17,7 +17,7 @@ from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import Fp32
 from toolchain.losses import Softmax, Train
 from toolchain.recipe import Recipe
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 TEN_BITS = LogMinMax(bits=10)
 # bfloat16: two and a half times faster on processors that have it.

@@ -7,7 +7,7 @@ from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import Fp32
 from toolchain.losses import ArcFace, Train
 from toolchain.recipe import Recipe
-from toolchain.short_recipe import FIRST
+from toolchain.recipes.forms.short import FIRST
 
 RECIPE = Recipe(
     name="log_min_max",

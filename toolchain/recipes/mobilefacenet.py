@@ -2,7 +2,7 @@
 
 from toolchain.backbones import MobileFaceNet
 from toolchain.losses import ArcFace
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 RECIPE = short_recipe(
     "mobilefacenet", "Half-width MobileFaceNet, by ArcFace", MobileFaceNet(width=0.5, activation="relu"), ArcFace(scale=32)

@@ -2,6 +2,6 @@
 
 from toolchain.backbones import MobileNetV1
 from toolchain.losses import CosFace
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 RECIPE = short_recipe("mobilenet_v1", "Half-width MobileNet V1, by CosFace", MobileNetV1(width=0.5), CosFace(scale=32))

@@ -2,6 +2,6 @@
 
 from toolchain.backbones import MobileNetV2
 from toolchain.losses import SphereFace
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 RECIPE = short_recipe("mobilenet_v2", "Half-width MobileNet V2, by SphereFace", MobileNetV2(width=0.5), SphereFace())

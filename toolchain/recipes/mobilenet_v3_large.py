@@ -2,7 +2,7 @@
 
 from toolchain.backbones import MobileNetV3
 from toolchain.losses import CosFace, HardExamples
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 BACKBONE = MobileNetV3(size="large")
 NO_INT8 = "XNNPACK has no int8 hard swish, so it would run the graph in many parts"

@@ -2,7 +2,7 @@
 
 from toolchain.backbones import MobileNetV3
 from toolchain.losses import ArcFace, HardExamples
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 NO_INT8 = "XNNPACK has no int8 hard swish, so it would run the graph in 20 parts"
 LOSS = HardExamples(of=ArcFace(scale=32), keep=0.7)

@@ -17,7 +17,7 @@ from toolchain.convert.fp32 import Fp32
 from toolchain.convert.int8 import Int8
 from toolchain.convert.int8_dynamic import Int8Dynamic
 from toolchain.recipe import FaceGate, Recipe
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 CODEBOOKS = TrainSettings((Phase(500, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0)
 # A step of a wide net takes a second or two: a stopped run should not lose many.

@@ -4,9 +4,9 @@ from toolchain.backbones import SEPNet
 from toolchain.compress.pattern_binarize import PatternBinarize
 from toolchain.convert.fp32 import Fp32
 from toolchain.losses import Contrastive, CosFace, Train
-from toolchain.method_recipe import FINE_TUNING, method_variant
 from toolchain.recipe import Recipe
-from toolchain.short_recipe import FIRST, THEN
+from toolchain.recipes.forms.method import FINE_TUNING, method_variant
+from toolchain.recipes.forms.short import FIRST, THEN
 
 RECIPE = Recipe(
     name="pattern",

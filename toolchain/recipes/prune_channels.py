@@ -6,9 +6,9 @@ from toolchain.compress.prune_channels import PruneChannels
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import Fp32
 from toolchain.losses import ArcFace, Train
-from toolchain.method_recipe import BACKBONE, NEARLY_EXACT
 from toolchain.recipe import FaceGate, Recipe
-from toolchain.short_recipe import FIRST, THEN
+from toolchain.recipes.forms.method import BACKBONE, NEARLY_EXACT
+from toolchain.recipes.forms.short import FIRST, THEN
 
 STAGES = (PruneChannels(share=1 / 3), Train(ArcFace(scale=32), THEN), FoldBatchNorm(), NEARLY_EXACT)
 

@@ -5,9 +5,9 @@ from toolchain.compress.share import Share
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.fp32 import Fp32
 from toolchain.losses import ArcFace, Train
-from toolchain.method_recipe import BACKBONE, CODEBOOKS
 from toolchain.recipe import FaceGate, Recipe
-from toolchain.short_recipe import FIRST
+from toolchain.recipes.forms.method import BACKBONE, CODEBOOKS
+from toolchain.recipes.forms.short import FIRST
 
 RECIPE = Recipe(
     name="shared",

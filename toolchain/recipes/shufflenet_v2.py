@@ -2,7 +2,7 @@
 
 from toolchain.backbones import ShuffleNetV2
 from toolchain.losses import CosFace, Triplet
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 BACKBONE = ShuffleNetV2(width=0.5)
 RECIPE = short_recipe(

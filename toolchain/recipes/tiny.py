@@ -10,7 +10,7 @@ from toolchain.convert.compressed import Compressed
 from toolchain.recipe import FaceGate, Recipe
 from toolchain.recipes.default import LIGHT
 from toolchain.recipes.default import RECIPE as DEFAULT
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 CODEBOOKS = TrainSettings(
     (Phase(2000, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT, checkpoint_every=100

@@ -2,7 +2,7 @@
 
 from toolchain.backbones import VGGGAP
 from toolchain.losses import CentreLoss
-from toolchain.short_recipe import short_recipe
+from toolchain.recipes.forms.short import short_recipe
 
 BACKBONE = VGGGAP(embedding_size=128, width=0.125)
 RECIPE = short_recipe("vgg_gap", "VGG-GAP, by softmax and centre loss", BACKBONE, CentreLoss())

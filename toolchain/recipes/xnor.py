@@ -2,6 +2,6 @@
 
 from toolchain.compress.bnn import SIGNS_AGREE
 from toolchain.compress.xnor import XNOR
-from toolchain.method_recipe import FINE_TUNING, method_recipe
+from toolchain.recipes.forms.method import FINE_TUNING, method_recipe
 
 RECIPE = method_recipe("xnor", "VGG11 by ArcFace, its weights and inputs signs with scales (XNOR-Net)", XNOR(FINE_TUNING), SIGNS_AGREE)

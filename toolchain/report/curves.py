@@ -14,7 +14,7 @@ from runtime_py.bundle import Bundle
 from runtime_py.manifest import Accuracy
 from toolchain.data import protocols
 from toolchain.data.faces import Faces
-from toolchain.evaluate import MOST_IMPOSTORS, evaluate, of_bundle
+from toolchain.evaluation.evaluate import MOST_IMPOSTORS, evaluate, of_bundle
 from toolchain.progress import Progress
 
 Floats = npt.NDArray[np.floating]
@@ -76,7 +76,7 @@ class Curves:
 
 def measure(bundle: Bundle, faces: Faces, pairs_file: Path | None, progress: Progress) -> Curves:
     """Embeds `faces` by every variant and draws its curves from the pairs of `pairs_file`, or, without one, from all pairs of the
-    labelled faces. Errors: DataError, as `toolchain.evaluate.evaluate`."""
+    labelled faces. Errors: DataError, as `toolchain.evaluation.evaluate.evaluate`."""
     embeddings = dict(of_bundle(bundle, "all", faces, progress))
     evaluations = {name: evaluate(rows, faces, pairs_file) for name, rows in embeddings.items()}
     if pairs_file is not None:

@@ -22,7 +22,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 from runtime_py.manifest import Accuracy
 from toolchain.report.curves import Curves, Floats, VariantCurves
 from toolchain.report.report import Report
-from toolchain.sensitivity import Sensitivity
+from toolchain.sensitivity.sensitivity import Sensitivity
 
 SERIES = 8
 """Colours that the page has; a ninth variant takes the first again, with the next marker."""

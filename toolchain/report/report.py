@@ -29,7 +29,7 @@ from runtime_py.manifest import (
 )
 from toolchain.report.anchors import ANCHORS, Anchor
 from toolchain.report.curves import WORST, Curves, FaceCosine
-from toolchain.sensitivity import Sensitivity
+from toolchain.sensitivity.sensitivity import Sensitivity
 
 NOT_MEASURED = "not measured"
 
@@ -39,7 +39,7 @@ class VariantReport:
     """One variant.
 
     `resident`: bytes of memory while it runs (toolchain.bench.resident). `parity`: the figures on each runtime, LiteRT first: exact
-    with the median milliseconds of single images on one thread where this machine built the bundle (toolchain.variants.figures),
+    with the median milliseconds of single images on one thread where this machine built the bundle (toolchain.build.variants.figures),
     else the rounded ones of the manifest. `cosines`: LiteRT's to torch, one a face of `Report.parity_faces`. `seconds`: what
     the build spent on it.
     """

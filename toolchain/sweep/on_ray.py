@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from toolchain import build
+from toolchain.build import build
 from toolchain.errors import SetupError, ToolchainError
 from toolchain.progress import Progress
 from toolchain.sweep.points import Row, SweepOrder, measure_point

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime_py.embedder import Embedder
-from toolchain import assemble, build, variants
-from toolchain.bootstrap import Comparisons
+from toolchain.build import assemble, build, variants
 from toolchain.data import protocols
 from toolchain.errors import DataError
-from toolchain.evaluate import of_embedder
+from toolchain.evaluation.bootstrap import Comparisons
+from toolchain.evaluation.evaluate import of_embedder
 from toolchain.kept import cache_folder
 from toolchain.parity.host import Parity
 from toolchain.progress import Progress

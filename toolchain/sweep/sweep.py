@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import toolchain
-from toolchain import build, files
+from toolchain import files
+from toolchain.build import build
 from toolchain.data.faces import Faces
 from toolchain.kept import key_of
 from toolchain.report.machine import conversion_versions

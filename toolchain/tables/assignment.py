@@ -21,7 +21,7 @@ from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import Figures, TableOrder
 from toolchain.tables.embedders import columns, command, contexts, from_scratch, judges_note, schedule
-from toolchain.train import TrainSettings
+from toolchain.training.loop import TrainSettings
 
 SUMMARY = "MobileFaceNet and its half from scratch and distilled (PC, FC, CC, EC): accuracy; trains 6 nets on --images."
 

@@ -30,7 +30,7 @@ from toolchain.progress import Progress
 from toolchain.report.machine import machine
 from toolchain.stage import Context, describe
 from toolchain.tables.base import TableOrder
-from toolchain.train import Batch, Phase, TrainSettings, fit
+from toolchain.training.loop import Batch, Phase, TrainSettings, fit
 
 LEAST_IMAGES = 10
 FEATURE_LENGTH = 16.0

@@ -25,7 +25,7 @@ from toolchain.losses import Train
 from toolchain.model import Model
 from toolchain.stage import Context
 from toolchain.tables.base import TableOrder
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 LIGHT = Augment(rotation_degrees=5, scale=0.06, shift=0.03, brightness=0.1, contrast=0.15, saturation=0.2, low_resolution=0, erase=0)
 

@@ -23,7 +23,7 @@ from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import Figures, TableOrder
 from toolchain.tables.embedders import LIGHT, command, schedule, sized_to
-from toolchain.train import TrainSettings
+from toolchain.training.loop import TrainSettings
 
 SUMMARY = "Levers of distillation (views, mixup, cut-mix, degradations, unlabelled faces, maps), ablated; trains 8 nets on --images."
 

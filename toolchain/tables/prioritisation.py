@@ -25,7 +25,7 @@ from toolchain.model import Model
 from toolchain.stage import Context, describe
 from toolchain.tables.base import Figures, TableOrder
 from toolchain.tables.classification import FEATURE_LENGTH, People, Trained, accuracy, inputs, settings, spread, time_taken, train, what_ran
-from toolchain.train import TrainSettings, fit
+from toolchain.training.loop import TrainSettings, fit
 
 SUMMARY = "Channel prioritisation: a net at 100, 75 and 50 % beside VGG, MobileNet, SqueezeNet; trains 5 nets on --images (an hour)."
 

@@ -16,7 +16,7 @@ from toolchain.stage import Context
 from toolchain.tables.base import Figures, TableOrder
 from toolchain.tables.classification import FLIP_AND_ROTATE, PRECISION, People, Trained, settings, spread, time_taken, top1, train, what_ran
 from toolchain.tables.quantized import authors_bytes, entropy_bits, fp32_bytes, with_classifier
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 SUMMARY = "VGG11 under log min-max (convolutions, whole net) and binarization training: bytes and accuracy; trains 1 net, fine-tunes it."
 

@@ -34,7 +34,7 @@ from toolchain.progress import Progress
 from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe, recipe_names
 from toolchain.stage import Context, describe
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 
 def found_in(package: Any, base: type) -> list[type]:

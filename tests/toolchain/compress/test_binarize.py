@@ -21,7 +21,7 @@ from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.kept import Kept
 from toolchain.model import Model
 from toolchain.progress import Progress
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 T = TypeVar("T")
 SETTINGS = TrainSettings(phases=(Phase(80, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0, checkpoint_every=4)

@@ -16,7 +16,7 @@ from toolchain.compress.binary_connect import BinaryConnect, PlainSigns, chance_
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.encodings import Binary
 from toolchain.errors import RecipeError, ToolchainError
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings(phases=(Phase(4, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 WEIGHT = torch.tensor([[0.2, -0.4, 0.0, -0.0], [1.5, -1.5, 3.0, 0.0]])

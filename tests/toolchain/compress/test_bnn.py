@@ -21,7 +21,7 @@ from toolchain.kept import Kept
 from toolchain.model import Model
 from toolchain.parity import host
 from toolchain.parity.tolerance import tolerance
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings(phases=(Phase(4, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 VALUES = torch.tensor([-math.inf, -3.0, -1.0, -0.25, -1e-30, -0.0, 0.0, 1e-30, 0.25, 1.0, 3.0, math.inf])

@@ -16,7 +16,7 @@ from toolchain.compress.palettize import Palettize, SharedWeights
 from toolchain.encodings import Binary, Palette
 from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.model import Model
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 COARSE = Palettize(clusters=5, rate=0.0, fine_clusters=5, fine_rate=0.0)
 SETTINGS = TrainSettings(phases=(Phase(60, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)

@@ -21,7 +21,7 @@ from toolchain.compress.prune_by_gain import PruneByGain, ordered_above
 from toolchain.errors import RecipeError
 from toolchain.losses import CentreLoss
 from toolchain.model import Model
-from toolchain.train import Batch, Phase, TrainSettings
+from toolchain.training.loop import Batch, Phase, TrainSettings
 
 VGG = VGGGAP(embedding_size=24, width=1 / 32, pixels=32)
 FEW = TrainSettings((Phase(2, 32),), batch=16)

@@ -17,7 +17,7 @@ from toolchain.compress.share import Share
 from toolchain.encodings import Sparse
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 SETTINGS = TrainSettings(phases=(Phase(60, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 FEW = dataclasses.replace(SETTINGS, phases=(Phase(3, 32, 1e-2),))

@@ -18,7 +18,7 @@ from toolchain.compress.share import Grid, Scaled, Share, ValuesOfClusters, shar
 from toolchain.encodings import Codebook, Palette
 from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.model import Model
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 SETTINGS = TrainSettings(phases=(Phase(60, 32, 3e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 WEIGHT = torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(1))

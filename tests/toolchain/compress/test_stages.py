@@ -27,7 +27,7 @@ from toolchain.losses import ArcFace
 from toolchain.model import Model
 from toolchain.stage import Stage, Trait
 from toolchain.stage_order import check_order, traits_of
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings((Phase(2, SIZE),), batch=16, optimizer="adamw", weight_decay=0.0)
 

@@ -14,7 +14,7 @@ from toolchain.compress.fold_batch_norm import FoldBatchNorm, folded_ternary
 from toolchain.compress.ternary import Ternarize, TrainedTernary, ternary_signs, twn_scale, two_scales
 from toolchain.encodings import Ternary
 from toolchain.errors import RecipeError
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings(phases=(Phase(4, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 LATENT = torch.tensor([[1.0, 0.051, 0.05, 0.0], [-0.05, -0.051, -0.8, -0.0]])

@@ -16,7 +16,7 @@ from toolchain.compress.pattern_binarize import PatternBinarize
 from toolchain.compress.xnor import BWN, XNOR, InputScale, ScaledSigns, scaled_signs
 from toolchain.encodings import Binary
 from toolchain.errors import ToolchainError
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 FEW = TrainSettings(phases=(Phase(4, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 WEIGHT = torch.tensor([[0.2, -0.4, 0.0, 0.6], [1.5, -1.5, 0.5, -0.5]])

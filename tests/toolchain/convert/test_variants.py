@@ -21,7 +21,7 @@ from toolchain.parity import host
 from toolchain.parity.host import reference_embeddings
 from toolchain.parity.sensitivity import int8_damages
 from toolchain.recipe import Variant
-from toolchain.sensitivity import Gauge, rule_faces
+from toolchain.sensitivity.sensitivity import Gauge, rule_faces
 
 VARIANTS: list[tuple[Variant, Callable[[], Model]]] = [
     (Fp32(), tiny_nets.folded),

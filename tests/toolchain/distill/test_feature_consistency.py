@@ -21,7 +21,7 @@ from toolchain.losses import ArcFace, Train
 from toolchain.model import Model
 from toolchain.progress import Progress
 from toolchain.stage import Context
-from toolchain.train import Phase, TrainSettings
+from toolchain.training.loop import Phase, TrainSettings
 
 CONTRACT = InputContract.parse("rgb,-1..1")
 

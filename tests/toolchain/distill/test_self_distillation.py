@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from toolchain.distill.self_distillation import SelfDistillation, map_error
-from toolchain.train import Batch
+from toolchain.training.loop import Batch
 
 
 def net() -> nn.Module:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from runtime_py.manifest import FaceTerms, KeptTar
-from toolchain.bootstrap import Bootstrap, Comparisons
 from toolchain.data.protocols import tar_at_far
 from toolchain.errors import RecipeError
+from toolchain.evaluation.bootstrap import Bootstrap, Comparisons
 from toolchain.parity.face_terms import Reference, compare, judge, tar_draws
 from toolchain.recipe import FaceGate
 

@@ -11,12 +11,12 @@ from runtime_py.manifest import Accuracy, FaceTerms, KeptTar, Parity
 from tests.face_bundle import write_face_bundle
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
-from toolchain.evaluate import of_bundle as embeddings_of
+from toolchain.evaluation.evaluate import of_bundle as embeddings_of
 from toolchain.progress import Progress
 from toolchain.report import curves
 from toolchain.report.machine import installed_versions, machine
 from toolchain.report.report import Report, of_bundle
-from toolchain.sensitivity import Damage, FormDamage, Sensitivity
+from toolchain.sensitivity.sensitivity import Damage, FormDamage, Sensitivity
 
 QUIET = Progress(quiet=True)
 

@@ -1,0 +1,79 @@
+"""The recipes of weights of few values: their stages make sense in their order, and what they make is stored small and passes parity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from runtime_py import packed
+from toolchain.backbones.pooled import PooledBackbone
+from toolchain.build.variants import Workshop, judge
+from toolchain.compress.latent_weights import LatentTraining
+from toolchain.convert.compressed import Compressed
+from toolchain.convert.route import Onnx2Tf
+from toolchain.data import synthetic
+from toolchain.data.faces import Faces
+from toolchain.kept import Kept, KeptBytes
+from toolchain.model import Model
+from toolchain.progress import Progress
+from toolchain.recipe import Variant
+from toolchain.recipes import find_recipe
+from toolchain.stage import Context
+from toolchain.stage_order import check_order, traits_of
+from toolchain.training.loop import Phase, TrainSettings
+
+FEW = TrainSettings((Phase(2, 32),), batch=16, optimizer="adamw", weight_decay=0.0)
+NAMES = ("binary_connect", "bwn", "xnor", "bnn", "ternary", "pattern")
+BITS = {"ternary": 1.585, "pattern": 1.0}
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    """256 drawn faces of 32×32 pixels, as many as parity asks for."""
+    return synthetic.faces(32, 8, 32, 32)
+
+
+def method(variant: Variant) -> LatentTraining:
+    (stage,) = (stage for stage in variant.stages if isinstance(stage, LatentTraining))
+    return stage
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_method_has_a_recipe_whose_stages_come_in_an_order_that_works(name: str) -> None:
+    recipe = find_recipe(name)
+    variant = next(item for item in recipe.variants if item.name == recipe.default_variant)
+    assert isinstance(variant, Compressed) and recipe.backbone is not None
+    net = recipe.backbone.build()
+    check_order(name, variant.stages, traits_of(net, variant.stages))
+    stage = method(variant)
+    few = sum(net.get_parameter(layer.weight).numel() for layer in stage.chosen(net))
+    # SEP-Net's 3×3 filters are a third of it; of VGG11 all but the first layer and the last.
+    assert few > (0.2 if name == "pattern" else 0.9) * sum(parameter.numel() for parameter in net.parameters())
+
+
+@pytest.mark.parametrize("name", BITS)
+def test_what_a_recipe_makes_is_stored_at_its_bits_rebuilt_byte_exact_and_passes_its_gate(name: str, faces: Faces, tmp_path: Path) -> None:
+    """Two steps on faces of 32 pixels. The others store signs as `pattern` does; binary inputs are converted in test_bnn.py."""
+    recipe = find_recipe(name)
+    assert isinstance(recipe.backbone, PooledBackbone)
+    backbone = replace(recipe.backbone, embedding_size=16, pixels=32)
+    variant = recipe.variants[-1]
+    variant = replace(variant, stages=(replace(method(variant), settings=FEW, refit=0), *variant.stages[1:]))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Model(backbone.build().eval(), backbone.input)
+    context = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
+    workshop = Workshop(context, Kept(tmp_path / "kept"), KeptBytes(tmp_path / "bytes"), Onnx2Tf(), np.ascontiguousarray(faces.images))
+    staged = workshop.staged(variant, model)
+    assert isinstance(staged, Model)
+    made = workshop.make(variant, staged, model)
+    assert judge([made]) == {}
+    assert packed.unpack(made.stored) == made.tflite
+    few = sum(encoding.decode().numel() for encoding in staged.encodings.values())
+    floats = sum(value.numel() for value in staged.net.state_dict().values()) - few
+    # The stated bits and 3 %, four bytes of each other number, and what the graph, scales and tables take.
+    assert len(made.stored) < 1.03 * BITS[name] * few / 8 + 4 * floats + 20_000

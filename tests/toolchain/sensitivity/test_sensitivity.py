@@ -1,0 +1,173 @@
+"""Sensitivity: each layer alone, the worst first; rules of `keep_float` choose by it, and results kept before there were any are found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.toolchain.compress.tiny import SIZE, blobs, context, tiny_model
+from toolchain.backbones import MobileFaceNet
+from toolchain.cli import main
+from toolchain.compress.binarize import Binarize
+from toolchain.compress.layers import weighted_layers
+from toolchain.compress.palettize import Palettize
+from toolchain.encodings import Palette
+from toolchain.errors import RecipeError
+from toolchain.keep_float import Budget, Worst
+from toolchain.load import save_model
+from toolchain.model import Model
+from toolchain.sensitivity.sensitivity import Damage, Form, Gauge, Levels, Signs, Uniform, damages, form_damages, form_of, some_of
+from toolchain.stage import Stage, added, describe
+from toolchain.training.loop import Phase, TrainSettings
+
+DAMAGES = (Damage("large", 1000, 0.3), Damage("middle", 100, 0.2), Damage("small", 10, 0.1))
+FEW = TrainSettings((Phase(2, SIZE),), batch=16, optimizer="adamw", weight_decay=0.0)
+
+
+def gauge_of(model: Model) -> tuple[np.ndarray, Gauge]:
+    images = blobs(32, seed=1).images
+    return images, Gauge(model.embed(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy(), blobs(32, seed=1).identities)
+
+
+def normed() -> Model:
+    """Batch norm behind the one layer that Binarize may take: three layers, of which the first and the last stay floats."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3, 4, 1), nn.ReLU(), nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1), nn.BatchNorm2d(8)]
+    net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 6)).eval()
+    return Model(net, tiny_model().input)
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        # Of -1 … 1 in 3 bits: steps of 1/3. Two values of k-means: the means of {-1, -0.5} and {0.4, 1}, on a grid of 127 steps to 0.75.
+        (Uniform(3), [-1, -2 / 3, 1 / 3, 1]),
+        (Levels(2), [-0.75, -0.75, 0.7, 0.7]),
+        (Signs(), [-0.725, -0.725, 0.725, 0.725]),
+    ],
+)
+def test_a_form_is_what_it_says(form: Form, expected: list[float]) -> None:
+    weight = torch.tensor([[-1.0, -0.5, 0.4, 1.0]])
+    torch.testing.assert_close(form.weights(weight), torch.tensor([expected]), atol=0.75 / 127 / 2 + 1e-6, rtol=0)
+    assert form_of(form.name) == form
+
+
+@pytest.mark.parametrize("name", ["9-bit", "1-bit", "palette-1", "palette-256", "ternary", "palette-x", ""])
+def test_a_form_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(RecipeError, match="expected"):
+        form_of(name)
+
+
+def test_a_layer_that_is_changed_alone_gives_the_error_that_the_changed_net_has() -> None:
+    model = tiny_model()
+    before = model.fingerprint()
+    images, gauge = gauge_of(model)
+    found = form_damages(model, Signs(), images, gauge, lambda names: names)
+    assert model.fingerprint() == before
+    assert {item.layer for item in found.layers} == {layer.name for layer in weighted_layers(model.net)}
+    assert [item.error for item in found.layers] == sorted((item.error for item in found.layers), reverse=True)
+    for item in found.layers:
+        weight = model.net.get_parameter(f"{item.layer}.weight").detach()
+        alone = model.with_weights({f"{item.layer}.weight": Signs().weights(weight)})
+        cosines = (alone.embed(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy() * gauge.reference).sum(1)
+        assert item.error == pytest.approx(1 - cosines.mean(), abs=1e-6) and item.weights == weight.numel()
+
+
+def test_a_layer_that_stays_as_it_is_does_no_damage() -> None:
+    model = tiny_model()
+    images, gauge = gauge_of(model)
+    (found,) = damages(model, {"6": model.net.get_parameter("6.weight").detach()}, images, gauge, lambda names: names)
+    # Of embeddings of length 1 in float32: 24 products, each rounded to half of 2⁻²³.
+    assert abs(found.error) < 24 * 2**-24
+    assert found.tar == gauge.tar
+
+
+def test_without_labels_there_is_no_true_accept_rate() -> None:
+    model = tiny_model()
+    gauge = Gauge(gauge_of(model)[1].reference)
+    assert gauge.tar is None and gauge.damage("any", 1, gauge.reference).tar is None
+
+
+def test_faces_to_measure_on_are_whole_people() -> None:
+    faces = blobs(64)
+    chosen = some_of(faces, 20)
+    assert 16 <= len(chosen) <= 24
+    assert all(chosen.identities.count(person) == faces.identities.count(person) for person in set(chosen.identities))
+
+
+def test_a_rule_keeps_the_worst_or_what_fits() -> None:
+    assert Worst(2).choose(DAMAGES) == ("large", "middle")
+    assert Worst(9).choose(DAMAGES) == ("large", "middle", "small")
+    # 440 bytes: the small layer first, which suffers most for its size, then the middle one; the large one would not fit.
+    assert Budget(440).choose(DAMAGES) == ("middle", "small")
+    assert Budget(4 * 1010).choose(DAMAGES) == ("middle", "small")
+    assert Budget(39).choose(DAMAGES) == ()
+    for wrong in (lambda: Worst(0), lambda: Budget(3)):
+        with pytest.raises(RecipeError, match="leave keep_float out"):
+            wrong()
+
+
+def test_palettize_leaves_the_worst_in_float(tmp_path: Path) -> None:
+    model, coarse = tiny_model(), Palettize(clusters=3, fine_clusters=3, rate=0.0, fine_rate=0.0)
+    every = coarse.apply(model, context(tmp_path, faces=False))
+    kept = replace(coarse, keep_float=Worst(2)).apply(model, context(tmp_path, faces=False))
+    floats = set(every.encodings) - set(kept.encodings)
+    assert len(floats) == 2 and all(isinstance(item, Palette) for item in kept.encodings.values())
+    named = replace(coarse, keep_float=tuple(name.removesuffix(".weight") for name in floats))
+    assert named.apply(model, context(tmp_path, faces=False)).fingerprint() == kept.fingerprint()
+    images, _ = gauge_of(model)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    errors = [1 - float((made.embed(pixels) * model.embed(pixels)).sum(1).mean()) for made in (every, kept)]
+    assert errors[1] < errors[0]
+
+
+def test_binarize_leaves_the_worst_in_float(tmp_path: Path) -> None:
+    stage = Binarize(FEW, refit=16)
+    every, kept = (
+        item.apply(normed(), context(tmp_path / name)) for name, item in (("every", stage), ("kept", replace(stage, keep_float=Worst(1))))
+    )
+    assert set(every.encodings) == {"2.weight", "4.weight"}
+    assert len(kept.encodings) == 1
+
+
+@pytest.mark.parametrize("stage", [Palettize(keep_float=("nowhere",)), Binarize(FEW, keep_float=("nowhere",))])
+def test_a_layer_that_is_not_there_is_refused(stage: Stage, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="keep_float: no such layer to keep float: nowhere"):
+        stage.apply(tiny_model() if isinstance(stage, Palettize) else normed(), context(tmp_path))
+
+
+def test_a_field_that_was_added_is_told_only_where_it_is_set() -> None:
+    @dataclass(frozen=True)
+    class Settings:
+        first: int = 1
+        later: int = added(0)
+
+    assert describe(Settings()) == {"type": "Settings", "first": 1}
+    assert describe(Settings(later=2)) == {"type": "Settings", "first": 1, "later": 2}
+    assert "keep_float" not in Palettize().describe() and "keep_float" not in Binarize().describe()
+    rule = Palettize(keep_float=Budget(8)).describe()
+    assert rule["keep_float"] == {"type": "Budget", "bytes": 8} and json.loads(json.dumps(rule)) == rule
+
+
+def test_the_command_ranks_layers_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    backbone = MobileFaceNet(embedding_size=16, width=0.125)
+    save_model(tmp_path / "net.safetensors", Model(backbone.build().eval(), backbone.input))
+    command = ["sensitivity", str(tmp_path / "net.safetensors"), "--forms", "binary,8-bit", "--faces", "4", "--quiet"]
+    assert main([*command, "--json", "--plot", str(tmp_path / "layers.svg"), "--cache", str(tmp_path / "cache")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["drawn"] and found["tar"] is None and [item["form"] for item in found["forms"]] == ["binary", "8-bit"]
+    for form in found["forms"]:
+        errors = [layer["error"] for layer in form["layers"]]
+        assert errors == sorted(errors, reverse=True)
+    binary, fine = ({layer["layer"]: layer["error"] for layer in form["layers"]} for form in found["forms"])
+    assert binary.keys() == fine.keys() and sum(binary.values()) > 10 * sum(fine.values())
+    drawing = ElementTree.parse(tmp_path / "layers.svg").getroot()
+    assert drawing.tag == "{http://www.w3.org/2000/svg}svg" and "var(" not in (tmp_path / "layers.svg").read_text()

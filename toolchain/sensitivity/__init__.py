@@ -1,0 +1,1 @@
+"""Which layers bear a stage or a precision least."""
