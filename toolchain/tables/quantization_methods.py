@@ -68,8 +68,8 @@ def _models(trained: Trained, steps: int, pixels: int, context: Context) -> Iter
 
 
 def binarization(steps: int, pixels: int) -> Binarize:
-    """As many steps again, on the same faces, by distillation of the scores."""
-    phase = Phase(steps, pixels, learning_rate=1e-3)
+    """Half as many steps again, on the same faces, by distillation of the scores."""
+    phase = Phase(max(1, steps // 2), pixels, learning_rate=1e-3)
     how = TrainSettings((phase,), batch=32, optimizer="adamw", weight_decay=0, precision=PRECISION, augment=FLIP_AND_ROTATE)
     return Binarize(settings=how, refit=0)
 
@@ -79,7 +79,7 @@ def _notes(order: TableOrder, people: People, steps: int, started: float) -> tup
         f"{what_ran('quantization-methods', order, people, steps)} The authors' figures are on 2360 identities of CelebA, so the columns "
         "compare in shape, not in value.",
         "The net is layer-substitution's VGG11. Log min-max: batch norm folded, no fine-tuning. Binarization training: the signs of every "
-        f"convolution but the first, with a scale a filter, straight through, {steps} steps more of 32 faces, AdamW at 1e-3, learning the "
+        f"convolution but the first, with a scale a filter, straight through, {max(1, steps // 2)} steps more of 32 faces, AdamW at 1e-3, learning the "
         "float net's scores; the first layer and the classifier stay floats.",
         "MB and fewer bytes: whole codes, with a 2360-way classifier on 512 features, against VGG11's fp32; the authors count 2 bits a "
         "binary weight, we store 1. Bits as coded: the mean entropy of the codes of what is encoded.",
