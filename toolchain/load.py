@@ -7,7 +7,8 @@ A weights file is a safetensors file whose metadata has one entry, `pocketface`,
     input        the input contract: height, width, color, scale, offset
     provenance   whatever the trainer recorded: data, licences, protocol, versions
 
-The tensors are those of the backbone's state dict. The same model gives the same bytes.
+The tensors are those of the backbone's state dict; where channels were pruned they are smaller, and their shapes say how many are
+left. The same model gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import toolchain.backbones
 from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.backbones import Backbone
+from toolchain.compress.channel_groups import channel_groups, with_channels
 from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import describe
@@ -48,7 +50,7 @@ class Header:
 
 
 def save_model(path: Path, model: Model, provenance: Mapping[str, Any] | None = None) -> None:
-    """Writes the weights of a net that `Backbone.build()` made, whole or not at all.
+    """Writes the weights of a net that `Backbone.build()` made, its channels pruned or not; the file is whole or not there.
 
     Errors: DataError where it cannot be written; ToolchainError where the net is of no backbone of this project, or carries
     encodings or ranges, which belong to a variant and are kept with it.
@@ -139,6 +141,7 @@ def _load_state(path: Path, net: nn.Module) -> nn.Module:
     """`net` with the file's tensors, in evaluation mode. Errors name the first tensor that is missing, unknown or of another shape."""
     with safe_open(path, "pt") as file:
         held = {name: file.get_tensor(name) for name in file.keys()}
+    net = _pruned_like(net, held)
     state = net.state_dict()
     for name in sorted(set(state) ^ set(held)):
         raise DataError(f"{path}: {name} is {'missing' if name in state else 'no tensor of this backbone'}; the file is of another net")
@@ -149,6 +152,22 @@ def _load_state(path: Path, net: nn.Module) -> nn.Module:
     _check_finite(path, held)
     net.load_state_dict(held)
     return net.eval()
+
+
+def _pruned_like(net: nn.Module, held: Mapping[str, Tensor]) -> nn.Module:
+    """`net` with as many channels as `held` has, where it has fewer in some layers, and `net` itself where that cannot be told: the
+    shapes are checked afterwards."""
+    state = net.state_dict()
+    if set(state) != set(held) or all(held[name].shape == tensor.shape for name, tensor in state.items()):
+        return net
+    try:
+        groups = channel_groups(net)
+    except ToolchainError:
+        return net
+    left = [(group, list(held[group.axes[0].tensor].shape[group.axes[0].axis :])) for group in groups]
+    if any(not sizes or not 1 <= sizes[0] <= group.size for group, sizes in left):
+        return net
+    return with_channels(net, [(group, torch.arange(sizes[0])) for group, sizes in left])
 
 
 def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:

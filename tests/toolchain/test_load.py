@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from runtime_py.bundle import InputContract
 from tests.toolchain import tiny_nets
 from toolchain.backbones import MobileFaceNet
+from toolchain.compress.channel_groups import channel_groups, with_channels
 from toolchain.convert.route import to_onnx
 from toolchain.errors import DataError, ToolchainError
 from toolchain.from_onnx import net_from_onnx
@@ -59,6 +60,16 @@ def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
         save_model(tmp_path / name, mobile_face_net(), {"b": 1, "a": 2})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_a_net_whose_channels_were_pruned_is_loaded_with_those_that_are_left(tmp_path: Path) -> None:
+    path, whole = tmp_path / "net.safetensors", mobile_face_net()
+    kept = [(group, torch.arange(1, group.size, 2)) for group in channel_groups(whole.net)]
+    pruned = whole.with_net(with_channels(whole.net, kept))
+    save_model(path, pruned)
+    assert load_model(path).fingerprint() == pruned.fingerprint() != whole.fingerprint()
+    images = torch.randint(0, 256, (2, 3, 112, 112), dtype=torch.uint8)
+    assert torch.equal(load_model(path).embed(images), pruned.embed(images))
 
 
 def test_a_net_of_no_backbone_is_not_saved(tmp_path: Path) -> None:
