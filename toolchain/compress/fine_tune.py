@@ -4,19 +4,68 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from toolchain.compress.layers import rounded_to_half, use_fast_prelu, weighted_layers
+from toolchain.compress.layers import WeightedLayer, parametrization, rounded_to_half, use_fast_prelu, weighted_layers
 from toolchain.distill.self_distillation import SelfDistillation
+from toolchain.encodings import Encoding
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import Context
 from toolchain.training.loop import TrainSettings, fit
 
 _JUDGED_FACES = 512
+
+
+class EncodedWeights(nn.Module, ABC):
+    """A parametrization of a layer's weight whose every value can be stored as an encoding."""
+
+    @abstractmethod
+    def encoding(self, latent: Tensor) -> Encoding:
+        """What `forward` gives for the latent weights, as it is stored."""
+
+
+def encoded(
+    model: Model,
+    layers: Sequence[WeightedLayer],
+    made: Callable[[WeightedLayer, Tensor], EncodedWeights],
+    settings: TrainSettings | None,
+    map_weight: float,
+    context: Context,
+    name: str,
+) -> Model:
+    """`model` with the weights of `layers` encoded as `made(layer, weight)` says and fine-tuned by `fine_tune`, or, without `settings`,
+    as they are at the start. Weights that are encoded already stay; all other parameters become values that fp16 holds."""
+
+    def constrain(net: nn.Module) -> None:
+        for layer in layers:
+            weights = made(layer, net.get_parameter(layer.weight).detach())
+            parametrize.register_parametrization(net.get_submodule(layer.name), "weight", weights)
+        for parameter, value in net.named_parameters():
+            value.requires_grad_(parameter not in model.encodings)
+
+    if settings is None:
+        net = model.with_weights({}).net.cpu()
+        constrain(net)
+    else:
+        net = fine_tune(model, constrain, settings, map_weight, context, name)
+    encodings = encodings_of(net, layers)
+    return model.with_weights({**half_rounded_rest(net, model, set(encodings)), **encodings})
+
+
+def encodings_of(net: nn.Module, layers: Sequence[WeightedLayer]) -> dict[str, Tensor | Encoding]:
+    """The encodings of those weights of `net` that EncodedWeights constrain, by the weights' names."""
+    found: dict[str, Tensor | Encoding] = {}
+    for layer in layers:
+        weights, latent = parametrization(net, layer)
+        assert isinstance(weights, EncodedWeights)
+        found[layer.weight] = weights.encoding(latent)
+    return found
 
 
 def fine_tune(
@@ -38,12 +87,6 @@ def fine_tune(
     objective = SelfDistillation(copy.deepcopy(model.net), matched_layers(model.net), map_weight, at_step)
     fit(net, objective, faces, model.input, settings, context, name, _judge(model, context))
     return net.cpu()
-
-
-def freeze(net: nn.Module, names: set[str]) -> None:
-    """The parameters of these names, weights that are encoded already, stay as they are; all others are trained."""
-    for name, parameter in net.named_parameters():
-        parameter.requires_grad_(name not in names)
 
 
 def matched_layers(net: nn.Module, count: int = 6) -> tuple[str, ...]:

@@ -16,12 +16,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook
-from toolchain.compress.fine_tune import fine_tune, freeze, half_rounded_rest
-from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
-from toolchain.encodings import Encoding, Palette
+from toolchain.compress.fine_tune import EncodedWeights, encoded
+from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
+from toolchain.encodings import Palette
 from toolchain.errors import RecipeError
 from toolchain.keep_float import KeepFloat, kept_float
 from toolchain.model import Model
@@ -35,7 +34,7 @@ def straight_through(value: Tensor, through: Tensor) -> Tensor:
     return through + (value - through).detach()
 
 
-class SharedWeights(nn.Module):
+class SharedWeights(EncodedWeights):
     """A parametrization: the weight `[O, ...]` that latent weights, log scales `[O]` and levels `[K]` decode to.
 
     Latent weights are in units of their channel's root mean square at the start, so that one learning rate fits all layers.
@@ -80,7 +79,7 @@ class SharedWeights(nn.Module):
         return (weight + (latent - latent.detach()) * by_channel(self.rms, latent)) * self.kept
 
     @torch.no_grad()
-    def palette(self, latent: Tensor) -> Palette:
+    def encoding(self, latent: Tensor) -> Palette:
         """What `forward` gives, as it is stored. Levels that fell on one grid point become one."""
         codes = (self.grid_levels()[self.indices(latent)] * self.kept).cpu().numpy().astype(np.int8)
         levels, indices = np.unique(codes, return_inverse=True)
@@ -132,22 +131,10 @@ class Palettize(Stage):
         kept = self._kept_float(model, chosen, fine, context)
         chosen = [layer for layer in chosen if layer.name not in kept]
 
-        def constrain(net: nn.Module) -> None:
-            for layer in chosen:
-                self._share(net, layer, layer.name in fine)
-            freeze(net, set(model.encodings))
+        def shared(layer: WeightedLayer, weight: Tensor) -> SharedWeights:
+            return self._shared(weight, layer.name in fine)
 
-        if self.settings is None:
-            net = model.with_weights({}).net.cpu()
-            constrain(net)
-        else:
-            net = fine_tune(model, constrain, self.settings, self.map_weight, context, "palettize")
-        palettes: dict[str, Tensor | Encoding] = {layer.weight: _palette(net, layer) for layer in chosen}
-        return model.with_weights({**half_rounded_rest(net, model, set(palettes)), **palettes})
-
-    def _share(self, net: nn.Module, layer: WeightedLayer, fine: bool) -> None:
-        shared = self._shared(net.get_parameter(layer.weight).detach(), fine)
-        parametrize.register_parametrization(net.get_submodule(layer.name), "weight", shared)
+        return encoded(model, chosen, shared, self.settings, self.map_weight, context, "palettize")
 
     def _shared(self, weight: Tensor, fine: bool) -> SharedWeights:
         count, rate = (self.fine_clusters, self.fine_rate) if fine else (self.clusters, self.rate)
@@ -159,15 +146,9 @@ class Palettize(Stage):
         def clustered(layer: WeightedLayer) -> Tensor:
             weight = model.net.get_parameter(layer.weight).detach().cpu()
             shared = self._shared(weight, layer.name in fine)
-            return shared.palette(shared.right_inverse(weight)).decode()
+            return shared.encoding(shared.right_inverse(weight)).decode()
 
         def measure() -> tuple[Damage, ...]:
             return rule_damages(model, {layer: clustered(layer) for layer in layers}, context, "layers in few values")
 
         return kept_float("Palettize", self.keep_float, [layer.name for layer in layers], measure)
-
-
-def _palette(net: nn.Module, layer: WeightedLayer) -> Palette:
-    shared, latent = parametrization(net, layer)
-    assert isinstance(shared, SharedWeights)
-    return shared.palette(latent)

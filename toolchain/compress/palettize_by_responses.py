@@ -21,11 +21,10 @@ from torch.nn.utils import parametrize
 
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, channel_rms, clusters, codebook
 from toolchain.compress.compensate import Chosen, Nearest, compensate
-from toolchain.compress.fine_tune import fine_tune, trained_rest
+from toolchain.compress.fine_tune import encodings_of, fine_tune, trained_rest
 from toolchain.compress.fold_batch_norm import graph_of
-from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
+from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.compress.palettize import SharedWeights, straight_through
-from toolchain.encodings import Encoding
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input
 from toolchain.stage import Context, Stage, Trait
@@ -122,11 +121,7 @@ class PalettizeByResponses(Stage):
             constrain(net)
         else:
             net = fine_tune(model, constrain, self.settings, self.map_weight, context, "palettize")
-        palettes: dict[str, Tensor | Encoding] = {}
-        for layer in layers:
-            weights, latent = parametrization(net, layer)
-            assert isinstance(weights, SharedWeights)
-            palettes[layer.weight] = weights.palette(latent)
+        palettes = encodings_of(net, layers)
         buffers = {name for name, _ in model.net.named_buffers()}
         rest = trained_rest(net, model, set(palettes))
         coarse = {name: value if name in buffers else significant(value, self.digits) for name, value in rest.items()}

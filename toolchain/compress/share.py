@@ -23,12 +23,11 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn.utils import parametrize
+from torch import Tensor
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, by_channel, channel_rms, clusters
-from toolchain.compress.fine_tune import fine_tune, freeze, half_rounded_rest
-from toolchain.compress.layers import WeightedLayer, parametrization, refuse_batch_norm, weighted_layers
+from toolchain.compress.fine_tune import EncodedWeights, encoded
+from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.compress.palettize import straight_through
 from toolchain.encodings import Codebook, Encoding, Palette, Sparse
 from toolchain.encodings.codebook import LARGEST_CODEBOOK
@@ -72,7 +71,7 @@ class _Gather(torch.autograd.Function):
         return sums.to(gradients[0].dtype), None
 
 
-class ValuesOfClusters(nn.Module):
+class ValuesOfClusters(EncodedWeights):
     """A parametrization: the weight `[O, ...]` that K trained values decode to, by fixed indices; zero where it was pruned.
 
     What is trained is in units of the tensor's (or, `channel`, its channel's) root mean square, so that one learning rate fits all
@@ -175,26 +174,8 @@ class Share(Stage):
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
         refuse_batch_norm("Share", model.net, chosen)
 
-        def constrain(net: nn.Module) -> None:
-            for layer in chosen:
-                self._share(net, layer, self.fine_clusters if layer.depthwise or layer is layers[0] else self.clusters)
-            freeze(net, set(model.encodings))
+        def shared(layer: WeightedLayer, weight: Tensor) -> ValuesOfClusters:
+            count = self.fine_clusters if layer.depthwise or layer is layers[0] else self.clusters
+            return ValuesOfClusters(weight, count, self.grid, self.scaled)
 
-        if self.settings is None:
-            net = model.with_weights({}).net.cpu()
-            constrain(net)
-        else:
-            net = fine_tune(model, constrain, self.settings, self.map_weight, context, "share")
-        encodings: dict[str, Tensor | Encoding] = {layer.weight: _encoding(net, layer) for layer in chosen}
-        return model.with_weights({**half_rounded_rest(net, model, set(encodings)), **encodings})
-
-    def _share(self, net: nn.Module, layer: WeightedLayer, count: int) -> None:
-        weight = net.get_parameter(layer.weight).detach()
-        shared = ValuesOfClusters(weight, count, self.grid, self.scaled)
-        parametrize.register_parametrization(net.get_submodule(layer.name), "weight", shared)
-
-
-def _encoding(net: nn.Module, layer: WeightedLayer) -> Encoding:
-    shared, values = parametrization(net, layer)
-    assert isinstance(shared, ValuesOfClusters)
-    return shared.encoding(values)
+        return encoded(model, chosen, shared, self.settings, self.map_weight, context, "share")

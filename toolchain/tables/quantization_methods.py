@@ -79,8 +79,8 @@ def _notes(order: TableOrder, people: People, steps: int, started: float) -> tup
         f"{what_ran('quantization-methods', order, people, steps)} The authors' figures are on 2360 identities of CelebA, so the columns "
         "compare in shape, not in value.",
         "The net is layer-substitution's VGG11. Log min-max: batch norm folded, no fine-tuning. Binarization training: the signs of every "
-        f"convolution but the first, with a scale a filter, straight through, {max(1, steps // 2)} steps more of 32 faces, AdamW at 1e-3, learning the "
-        "float net's scores; the first layer and the classifier stay floats.",
+        f"convolution but the first, with a scale a filter, straight through, {max(1, steps // 2)} steps more of 32 faces, AdamW at 1e-3, "
+        "learning the float net's scores; the first layer and the classifier stay floats.",
         "MB and fewer bytes: whole codes, with a 2360-way classifier on 512 features, against VGG11's fp32; the authors count 2 bits a "
         "binary weight, we store 1. Bits as coded: the mean entropy of the codes of what is encoded.",
         "The range behind an accuracy is its 95 % confidence interval.",

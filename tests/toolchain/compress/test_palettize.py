@@ -84,7 +84,7 @@ def test_the_parametrization_gives_the_stored_weight_and_passes_its_gradient_on(
     shared = SharedWeights(weight, codebook(weight, 7, 0.01), 0.01)
     latent = shared.right_inverse(weight).requires_grad_()
     made = shared(latent)
-    assert torch.equal(made.detach(), shared.palette(latent.detach()).decode())
+    assert torch.equal(made.detach(), shared.encoding(latent.detach()).decode())
     gradient = torch.randn(made.shape, generator=torch.Generator().manual_seed(2))
     made.backward(gradient)
     # As of weight = latent · rms, of levels · scale[channel], and of exp(log scale) at 0.
