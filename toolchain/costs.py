@@ -108,10 +108,6 @@ def measure(backbone: Backbone, cache: Path) -> Measured:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = Model(backbone.build().eval(), backbone.input)
-        for layer in model.net.modules():
-            if isinstance(layer, nn.PReLU):
-                # onnx2tf fails on slopes that are all alike, as they are before training.
-                nn.init.uniform_(layer.weight, 0.2, 0.3)
     key = key_of(made="costs", backbone=describe(backbone), versions=conversion_versions(), machine=machine())
 
     def timed() -> bytes:

@@ -94,7 +94,7 @@ def to_onnx(model: Model) -> bytes:
             )
         except (torch.onnx.errors.OnnxExporterError, RuntimeError) as error:
             raise ConversionError(f"torch to ONNX (opset {OPSET}): {_first_line(str(error))}") from None
-        return path.read_bytes()
+        return _slopes_of_its_own(path.read_bytes())
 
 
 @torch.no_grad()
@@ -112,6 +112,24 @@ def _slope_per_channel(net: nn.Module, example: Tensor) -> None:
         net(example)
     for hook in hooks:
         hook.remove()
+
+
+def _slopes_of_its_own(onnx_bytes: bytes) -> bytes:
+    """Gives every PReLU slopes of its own. Of equal tensors, as the slopes of an untrained net are, the exporter stores one, and an
+    Identity of it for each other layer, which onnx2tf cannot bring to TFLite's order of axes."""
+    import onnx
+
+    model = onnx.load_model_from_string(onnx_bytes)
+    nodes, held = model.graph.node, {item.name: item for item in model.graph.initializer}
+    same = {node.output[0]: node for node in nodes if node.op_type == "Identity" and node.input[0] in held}
+    shared = {node.input[1] for node in nodes if node.op_type == "PRelu"} & set(same)
+    for name in sorted(shared):
+        own = onnx.TensorProto()
+        own.CopyFrom(held[same[name].input[0]])
+        own.name = name
+        model.graph.initializer.append(own)
+        nodes.remove(same[name])
+    return model.SerializeToString(deterministic=True) if shared else onnx_bytes
 
 
 def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:

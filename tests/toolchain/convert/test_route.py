@@ -76,6 +76,20 @@ def test_converting_leaves_the_model_as_it_was() -> None:
     assert [layer.num_parameters for layer in model.net.modules() if isinstance(layer, nn.PReLU)] == [8, 1]
 
 
+def test_equal_slopes_of_two_layers_are_stored_twice_and_convert() -> None:
+    """The exporter stores equal tensors once, and onnx2tf fails where two layers read one."""
+    import onnx
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.PReLU(8), nn.Conv2d(8, 8, 3, 2, 1), nn.PReLU(8), nn.AdaptiveAvgPool2d(1), nn.Flatten(1)]
+    model = Model(nn.Sequential(*layers).eval(), tiny_nets.CONTRACT)
+    graph = onnx.load_model_from_string(to_onnx(model)).graph
+    slopes = [node.input[1] for node in graph.node if node.op_type == "PRelu"]
+    assert len(set(slopes)) == 2 and set(slopes) <= {item.name for item in graph.initializer}
+    assert tiny_nets.converter().float32(model).startswith(b"TFL3", 4)
+
+
 def test_an_operation_that_onnx_does_not_know_is_one_line() -> None:
     class Spectrum(nn.Module):
         def __init__(self) -> None:
