@@ -28,7 +28,7 @@ from toolchain.encodings import LogMinMax as Encoded
 from toolchain.encodings.log_min_max import FEWEST_BITS, MOST_BITS, index_of, magnitudes
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
-from toolchain.stage import Context, Stage, Trait
+from toolchain.stage import Context, Stage, Trait, added
 
 Scope = Literal["convolutions", "all"]
 
@@ -66,10 +66,11 @@ def log_min_max(weight: npt.NDArray[Any], bits: int) -> LogGrid:
     return LogGrid(f_min, f_max, zero, np.where(held, magnitude.clip(0, count - 1), 0).astype(np.int64), sign)
 
 
-def encode(weight: Tensor, bits: int) -> Encoded:
-    """`weight` quantized, as it is stored. Errors: as `log_min_max`."""
+def encode(weight: Tensor, bits: int, centred: bool = False) -> Encoded:
+    """`weight` quantized, as it is stored. `centred`: every magnitude times exp(q/2), the middle of its step. Errors: as `log_min_max`."""
     grid = log_min_max(weight.detach().cpu().numpy(), bits)
-    return Encoded(grid.f_min, grid.f_max, bits, grid.zero, index_of(grid.magnitude, grid.sign, bits, grid.zero))
+    half = (grid.f_max - grid.f_min) / magnitudes(bits, grid.zero) / 2 if centred else 0.0
+    return Encoded(grid.f_min + half, grid.f_max + half, bits, grid.zero, index_of(grid.magnitude, grid.sign, bits, grid.zero))
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,9 @@ class LogMinMax(Stage):
     scope: Scope = "all"
     """"convolutions": linear layers stay floats; "all": the whole net. A linear layer that a net writes as a 1×1 convolution is one
     of its convolutions."""
+    centred: bool = added(False)
+    """Whether a step stands for its middle instead of its lower end, which makes every weight smaller, and a net's output by the product
+    over its layers."""
 
     def __post_init__(self) -> None:
         if not FEWEST_BITS <= self.bits <= MOST_BITS:
@@ -98,7 +102,7 @@ class LogMinMax(Stage):
             raise RecipeError(f"LogMinMax: no layer is left to quantize in the scope {self.scope}; expected one without an encoding")
         refuse_batch_norm("LogMinMax", model.net, chosen)
         state = model.net.state_dict()
-        encoded: dict[str, Tensor | Encoding] = {layer.weight: encode(state[layer.weight], self.bits) for layer in chosen}
+        encoded: dict[str, Tensor | Encoding] = {layer.weight: encode(state[layer.weight], self.bits, self.centred) for layer in chosen}
         return model.with_weights({**half_rounded_rest(model.net, model, set(encoded)), **encoded})
 
     def _covers(self, net: nn.Module, layer: WeightedLayer) -> bool:

@@ -19,7 +19,7 @@ from toolchain.losses import Softmax, Train
 from toolchain.recipe import Recipe
 from toolchain.training.loop import Phase, TrainSettings
 
-TEN_BITS = LogMinMax(bits=10)
+TEN_BITS = LogMinMax(bits=10, centred=True)
 # bfloat16: two and a half times faster on processors that have it.
 SETTINGS = TrainSettings((Phase(1500),), batch=64, precision="bf16-mixed")
 

@@ -12,7 +12,7 @@ from toolchain.recipes.forms.short import FIRST
 RECIPE = Recipe(
     name="log_min_max",
     summary="Half-width MobileFaceNet by ArcFace, its weights on a 10-bit logarithmic grid",
-    variants=(Fp32(), Compressed(name="log-min-max", stages=(FoldBatchNorm(), LogMinMax(bits=10)))),
+    variants=(Fp32(), Compressed(name="log-min-max", stages=(FoldBatchNorm(), LogMinMax(bits=10, centred=True)))),
     default_variant="log-min-max",
     backbone=MobileFaceNet(width=0.5, activation="relu"),
     train=(Train(ArcFace(scale=32), FIRST),),

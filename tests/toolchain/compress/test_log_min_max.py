@@ -54,6 +54,20 @@ def test_values_by_hand(bits: int, weights: tuple[float, ...], expected: tuple[f
     assert quantized(*weights, bits=bits) == pytest.approx(expected, rel=2.0**-24)
 
 
+def test_a_centred_step_stands_for_its_middle() -> None:
+    # From 1 to 16 in steps of an octave, whose middle is a factor of √2 above its lower end.
+    made = encode(torch.tensor((1.0, 3.0, 5.0, -12.0, 16.0)), 3, centred=True).decode().tolist()
+    assert made == pytest.approx([math.sqrt(2) * value for value in (1, 2, 4, -8, 8)], rel=2.0**-24)
+    weight = torch.randn(200, 100, generator=torch.Generator().manual_seed(0))
+    step = float(weight.abs().log().max() - weight.abs().log().min()) / 16
+    floor, centred = ((encode(weight, 5, centred=item).decode() / weight).log() for item in (False, True))
+    # Within a step logarithms lie nearly evenly: the floor is off by half a step in the mean, the middle by a quarter, and by none in
+    # the mean with its sign. Their density falls over the few steps that most weights lie in, hence a tenth of a step.
+    assert [float(-floor.mean()), float(centred.mean()), float(centred.abs().mean())] == pytest.approx(
+        [step / 2, 0, step / 4], abs=step / 10
+    )
+
+
 @pytest.mark.parametrize("bits", [2, 7, 12])
 @pytest.mark.parametrize("weights", [(0.3, -0.3, 0.3), (-1e-6,), (0.0,), (0.0, 0.0), (0.0, 5.0, -5.0)])
 def test_a_constant_tensor_one_of_a_single_element_and_one_of_zeros_keep_their_values(bits: int, weights: tuple[float, ...]) -> None:

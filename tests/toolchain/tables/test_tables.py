@@ -81,7 +81,8 @@ def test_quantized_nets_take_the_bytes_that_their_bits_say_beside_the_authors(
 def test_quantization_methods_stand_side_by_side_on_one_net(people: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(cache), "--json", "--quiet"]
     assert main(["table", "quantization-methods", *arguments]) == 0
-    plain, convolutions, whole, binary = json.loads(capsys.readouterr().out)["rows"]
+    plain, convolutions, _, whole, centred, binary = json.loads(capsys.readouterr().out)["rows"]
+    assert centred["bytes"] == whole["bytes"] and centred["method"] == whole["method"] + ", centred"
     assert plain["bytes"] > convolutions["bytes"] > whole["bytes"] > binary["bytes"]
     # A classifier of 2,360 × 512 weights stays floats, 26 bits more each.
     assert convolutions["bytes"] - whole["bytes"] == 2360 * 512 * 26 / 8
