@@ -25,7 +25,7 @@ from runtime_py.manifest import (
     Variant,
 )
 from tests.tiny_tflite import tiny_tflite, with_int8_ends
-from toolchain.build.golden import golden_embeddings, golden_vectors
+from toolchain.bundling.golden import golden_embeddings, golden_vectors
 from toolchain.detector import packaged_detector, template
 from toolchain.pack.packed import pack
 from toolchain.pack.writer import write_bundle

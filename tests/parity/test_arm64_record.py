@@ -10,7 +10,7 @@ from runtime_py.manifest import Parity
 from tests.conftest import Built
 from tests.tiny_tflite import tiny_tflite
 from tests.toolchain import tiny_nets
-from toolchain.build.variants import Made
+from toolchain.bundling.variants import Made
 from toolchain.convert.fp32 import Fp32
 from toolchain.errors import DataError
 from toolchain.parity import arm64_build, arm64_record

@@ -14,7 +14,7 @@ from PIL import Image
 import runtime_py
 from runtime_py.cli import main
 from tests.face_bundle import SIZE
-from toolchain.build.golden import png
+from toolchain.bundling.golden import png
 from toolchain.data.synthetic import Identity, View, beside, crop, photograph
 
 Capture = pytest.CaptureFixture[str]

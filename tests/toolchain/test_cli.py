@@ -19,7 +19,7 @@ from PIL import Image
 import toolchain
 from runtime_py.bundle import Bundle
 from tests.conftest import RECIPE, Built
-from toolchain.build.golden import golden_photographs
+from toolchain.bundling.golden import golden_photographs
 from toolchain.cli import main
 from toolchain.methods import FAMILIES, methods
 

@@ -11,7 +11,7 @@ from torch import nn
 from tests.tiny_recipe import FEW, RECIPE
 from tests.toolchain.compress.tiny import tiny_net
 from toolchain.backbones import MobileFaceNet
-from toolchain.build.build import Order, make_variants
+from toolchain.bundling.build import Order, make_variants
 from toolchain.compress.binarize import Binarize
 from toolchain.compress.calibrate import Calibrate
 from toolchain.compress.fold_batch_norm import FoldBatchNorm

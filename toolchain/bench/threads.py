@@ -15,7 +15,7 @@ from runtime_py.gallery import Gallery, TemplateModel
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Recognizer
 from toolchain.bench.search_worker import drawn
-from toolchain.build.golden import golden_photographs
+from toolchain.bundling.golden import golden_photographs
 from toolchain.errors import DataError
 from toolchain.progress import Progress
 from toolchain.report.machine import machine

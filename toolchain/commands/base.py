@@ -22,7 +22,7 @@ from toolchain.errors import DataError, ToolchainError
 from toolchain.progress import Progress
 
 if TYPE_CHECKING:
-    from toolchain.build.build import Order
+    from toolchain.bundling.build import Order
 
 BUNDLE_SUFFIX = ".pface"
 IMAGES = "folders or tars of <identity>/<image>, aligned faces"
@@ -105,7 +105,7 @@ def positive(text: str) -> int:
 
 def order_of(options: Namespace) -> Order:
     """What `add_recipe` and `add_running` come to. Error: RecipeError."""
-    from toolchain.build.build import Order
+    from toolchain.bundling.build import Order
     from toolchain.recipes import find_recipe
 
     return Order(

@@ -36,7 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """A bundle, and its report beside it."""
-    from toolchain.build.build import build as build_bundle
+    from toolchain.bundling.build import build as build_bundle
     from toolchain.report.console import table as variants_table
 
     order = replace(order_of(options), allow=tuple(options.allow))

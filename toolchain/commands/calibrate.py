@@ -27,7 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """A new bundle with thresholds from these faces."""
-    from toolchain.build.recalibrate import recalibrate
+    from toolchain.bundling.recalibrate import recalibrate
     from toolchain.data.faces import Faces
     from toolchain.kept import KeptBytes
 

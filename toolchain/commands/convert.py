@@ -39,7 +39,7 @@ def run(options: Namespace) -> Result:
 def _tflites(options: Namespace) -> Iterable[tuple[str, bytes]]:
     """(name, .tflite) of the chosen variants of a bundle or a recipe."""
     if not options.recipe.endswith(BUNDLE_SUFFIX):
-        from toolchain.build.build import make_variants
+        from toolchain.bundling.build import make_variants
 
         return [(item.variant.name, item.tflite) for item in make_variants(order_of(options)).made]
     if options.weights is not None or options.images:

@@ -63,8 +63,8 @@ def run(options: Namespace) -> Result:
 
 def _of_recipe(options: Namespace) -> Result:
     """Agreement with torch, judged by each variant's gate."""
-    from toolchain.build.build import make_variants
-    from toolchain.build.variants import figures, judge
+    from toolchain.bundling.build import make_variants
+    from toolchain.bundling.variants import figures, judge
 
     batch = make_variants(order_of(options))
     judge(batch.made)

@@ -23,7 +23,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Weights as safetensors. Of several processes (`torchrun`) only the first writes."""
-    from toolchain.build.build import train as train_model
+    from toolchain.bundling.build import train as train_model
     from toolchain.load import save_model
 
     model = train_model(order_of(options))

@@ -9,8 +9,8 @@ import numpy as np
 
 from runtime_py.embedder import Embedder
 from runtime_py.manifest import CrossLevel, CrossRate, LevelSet
-from toolchain.build import assemble
-from toolchain.build.variants import Made, Workshop
+from toolchain.bundling import assemble
+from toolchain.bundling.variants import Made, Workshop
 from toolchain.data import protocols
 from toolchain.errors import DataError
 from toolchain.evaluation.evaluate import Floats, all_pairs_protocol, of_embedder

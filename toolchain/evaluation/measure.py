@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runtime_py.bundle import Bundle
 from runtime_py.embedder import Embedder
-from toolchain.build import assemble
-from toolchain.build.variants import Made, Workshop
+from toolchain.bundling import assemble
+from toolchain.bundling.variants import Made, Workshop
 from toolchain.convert.fp32 import Fp32
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolchain.build.variants import Made
+from toolchain.bundling.variants import Made
 from toolchain.kept import KeptBytes
 from toolchain.parity import arm64_record, suite
 from toolchain.parity.arm64_record import Recorded

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from runtime_py.bundle import Bundle
-from toolchain.build.build import Order
+from toolchain.bundling.build import Order
 from toolchain.kept import Kept
 from toolchain.load import load_model
 from toolchain.model import Model

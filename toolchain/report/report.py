@@ -39,7 +39,7 @@ class VariantReport:
     """One variant.
 
     `resident`: bytes of memory while it runs (toolchain.bench.resident). `parity`: the figures on each runtime, LiteRT first: exact
-    with the median milliseconds of single images on one thread where this machine built the bundle (toolchain.build.variants.figures),
+    with the median milliseconds of single images on one thread where this machine built the bundle (toolchain.bundling.variants.figures),
     else the rounded ones of the manifest. `cosines`: LiteRT's to torch, one a face of `Report.parity_faces`. `seconds`: what
     the build spent on it.
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from toolchain.build import build
+from toolchain.bundling import build
 from toolchain.errors import SetupError, ToolchainError
 from toolchain.progress import Progress
 from toolchain.sweep.points import Row, SweepOrder, measure_point

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime_py.embedder import Embedder
-from toolchain.build import assemble, build, variants
+from toolchain.bundling import assemble, build, variants
 from toolchain.data import protocols
 from toolchain.errors import DataError
 from toolchain.evaluation.bootstrap import Comparisons

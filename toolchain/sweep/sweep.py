@@ -9,7 +9,7 @@ from typing import Any
 
 import toolchain
 from toolchain import files
-from toolchain.build import build
+from toolchain.bundling import build
 from toolchain.data.faces import Faces
 from toolchain.kept import key_of
 from toolchain.report.machine import conversion_versions

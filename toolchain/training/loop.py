@@ -12,7 +12,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -119,6 +120,18 @@ class _Task(nn.Module):
         return loss
 
 
+@contextmanager
+def _without_denormals() -> Iterator[None]:
+    """Denormal floats, which small gradients reach, slow a CPU down a hundredfold. They are back afterwards, also where training was
+    stopped: what comes after it must not depend on whether there was any, since a kept result is found without it."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@_without_denormals()
 def fit(
     net: nn.Module,
     objective: nn.Module,
@@ -142,8 +155,6 @@ def fit(
     if len(faces) < settings.batch:
         raise DataError(f"{name}: expected at least {settings.batch} faces (one batch), got {len(faces)}; give more, or a smaller batch")
     fabric = _fabric(settings, context)
-    # Denormal floats, which small gradients reach, slow a CPU down a hundredfold.
-    torch.set_flush_denormal(True)
     _keep_freed_memory()
     task = _Task(net, objective).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     norms = share_batch_norm(task) if fabric.world_size > 1 else {}
@@ -180,8 +191,6 @@ def fit(
             _save(kept, task, optimizers, step + 1)
     fabric.barrier()
     restore_batch_norm(task, norms)
-    # What comes after training must not depend on whether there was any: a result that was kept is found without it.
-    torch.set_flush_denormal(False)
     net.eval()
 
 

@@ -18,7 +18,7 @@ from runtime_py.gallery.identifier import Identifier
 from runtime_py.photographs import Named
 from runtime_py.quality import quality
 from runtime_py.recognizer import Recognizer
-from toolchain.build.golden import png
+from toolchain.bundling.golden import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 
 

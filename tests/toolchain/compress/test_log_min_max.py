@@ -13,7 +13,7 @@ import torch
 from runtime_py import packed
 from tests.toolchain.compress.tiny import context, mean_cosine, tiny_model
 from toolchain.backbones import VGG11
-from toolchain.build.variants import Workshop, judge
+from toolchain.bundling.variants import Workshop, judge
 from toolchain.compress.log_min_max import LogMinMax, encode, log_min_max
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.route import Onnx2Tf

@@ -12,7 +12,7 @@ import pytest
 from runtime_py.errors import NoDetectorError
 from runtime_py.image import read_image
 from tests.face_bundle import write_face_bundle
-from toolchain.build.golden import png
+from toolchain.bundling.golden import png
 from toolchain.data import align as align_module
 from toolchain.data.align import Aligner, align_photographs
 from toolchain.data.faces import Faces

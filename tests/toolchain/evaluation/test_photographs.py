@@ -11,7 +11,7 @@ import pytest
 import runtime_py
 from runtime_py.recognizer import finder
 from tests.face_bundle import write_face_bundle
-from toolchain.build.golden import png
+from toolchain.bundling.golden import png
 from toolchain.cli import main
 from toolchain.data.synthetic import Identity, View, photograph
 from toolchain.evaluation.second_pass import SecondPass

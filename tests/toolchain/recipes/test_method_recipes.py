@@ -11,7 +11,7 @@ import torch
 
 from runtime_py import packed
 from toolchain.backbones.pooled import PooledBackbone
-from toolchain.build.variants import Workshop, judge
+from toolchain.bundling.variants import Workshop, judge
 from toolchain.compress.latent_weights import LatentTraining
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.route import Onnx2Tf

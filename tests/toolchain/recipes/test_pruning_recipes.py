@@ -13,7 +13,7 @@ import torch
 
 from runtime_py import packed
 from toolchain.backbones.pooled import PooledBackbone
-from toolchain.build.variants import Workshop, judge
+from toolchain.bundling.variants import Workshop, judge
 from toolchain.convert.route import Onnx2Tf
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces

@@ -10,7 +10,7 @@ import torch
 
 from runtime_py import packed
 from toolchain.backbones import MobileNetV1
-from toolchain.build.variants import Workshop, judge
+from toolchain.bundling.variants import Workshop, judge
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.palettize_by_responses import PalettizeByResponses
 from toolchain.convert.compressed import Compressed

@@ -12,9 +12,9 @@ from typing import Any
 from runtime_py import manifest
 from runtime_py.embedder import Embedder
 from runtime_py.interpreter import Interpreter, shape_of
-from toolchain.build.golden import golden_embeddings, golden_vectors
-from toolchain.build.provenance import Provenance
-from toolchain.build.variants import Made
+from toolchain.bundling.golden import golden_embeddings, golden_vectors
+from toolchain.bundling.provenance import Provenance
+from toolchain.bundling.variants import Made
 from toolchain.convert.level import Level
 from toolchain.detector import packaged_detector, template
 from toolchain.evaluation.accuracies import Accuracies, Measured

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime_py.bundle import Bundle
-from toolchain.build.assemble import plain
+from toolchain.bundling.assemble import plain
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError, RecipeError
 from toolchain.evaluation.accuracies import Measured

@@ -1,4 +1,4 @@
-"""`python -m toolchain.build.ship --images PATH…`: runs the training stages of the variants of a recipe whose weights come with
+"""`python -m toolchain.bundling.ship --images PATH…`: runs the training stages of the variants of a recipe whose weights come with
 the package, `default` unless `--recipe tiny`, and puts their results into the package, so that its build needs no face image.
 Maintainers run it after new weights."""
 

@@ -18,8 +18,8 @@ from runtime_py.bundle import Bundle
 from runtime_py.selftest import selftest
 from tests.conftest import Built
 from tests.tiny_recipe import FEW, RECIPE
-from toolchain.build import build as building
-from toolchain.build.build import Order, with_steps
+from toolchain.bundling import build as building
+from toolchain.bundling.build import Order, with_steps
 from toolchain.cli import main
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.errors import GateError, RecipeError

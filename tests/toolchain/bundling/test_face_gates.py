@@ -13,8 +13,8 @@ from PIL import Image
 from runtime_py.bundle import Bundle
 from tests.conftest import Built
 from tests.tiny_recipe import RECIPE
-from toolchain.build import build as building
-from toolchain.build.build import Order
+from toolchain.bundling import build as building
+from toolchain.bundling.build import Order
 from toolchain.cli import main
 from toolchain.convert.binary import BinaryWeights
 from toolchain.convert.clustered import Clustered

@@ -16,9 +16,9 @@ import torch
 from runtime_py.bundle import Bundle
 from runtime_py.manifest import InputContract, RecipeRecord
 from toolchain.bench.resident import kept_resident_bytes
-from toolchain.build import assemble, variants
-from toolchain.build.provenance import model_card, provenance
-from toolchain.build.variants import Images, Made, Workshop
+from toolchain.bundling import assemble, variants
+from toolchain.bundling.provenance import model_card, provenance
+from toolchain.bundling.variants import Images, Made, Workshop
 from toolchain.convert.level import Level
 from toolchain.convert.route import Onnx2Tf
 from toolchain.data import synthetic
