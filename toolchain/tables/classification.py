@@ -140,7 +140,8 @@ def train(backbone: PooledBackbone, people: People, how: TrainSettings, seed: in
     work = replace(context, work=context.work / "tables" / key[:24], seed=seed)
     scores = None
     if teacher is not None:
-        same = key_of(teacher=teacher.key, how=describe(how), faces=people.fingerprint, seed=seed)
+        drawn = [(phase.steps, phase.pixels) for phase in how.phases], how.batch, describe(how.augment), how.precision
+        same = key_of(teacher=teacher.key, drawn=drawn, faces=people.fingerprint, seed=seed)
         kept = context.work / "tables" / f"scores-{same[:24]}.npy"
         scores = _KeptScores(teacher, kept, (how.steps, how.batch, people.classes))
     fit(net, _Classify(classifier, scores), people.training, backbone.input, how, work, type(backbone).__name__)
