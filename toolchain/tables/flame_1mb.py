@@ -70,7 +70,8 @@ def _notes(order: TableOrder, people: People, steps: int, means: list[float], st
         f"Ten bits against VGG11-BN in fp32: {-lost:+.2f} points (the authors: -1.22), {verdict} {_POINTS} points of it.",
         "MB: with a 2360-way classifier, on 256 features for the Flame net. As coded: at the entropy of the codes, which the packed form "
         "of a bundle comes within 3 % of; a bundle holds the embedder alone.",
-        f"Trained as in layer-substitution, but for the Flame net's rate, {_RATE:g}; it learns VGG11's probabilities too. A step of its grid stands for its middle.",
+        f"Trained as in layer-substitution, but for the Flame net's rate, {_RATE:g}; it learns VGG11's probabilities too. A step of its "
+        "grid stands for its middle.",
         f"± is the standard deviation over {order.seeds} seeds; VGG11's range is the 95 % confidence interval of one.",
         time_taken(started),
     )
