@@ -9,6 +9,7 @@ The authors write M = 2^b and count the sign among the bits (3.7 MB come to 1.13
 leave open is settled so: f_max would land on k = M, which no code is left for, and is clamped to M - 1; x = 0 has no logarithm, so
 where a tensor holds a zero one of its magnitude codes is kept for it and M is one less; where all magnitudes are equal, q = 0 and
 k = 0. The floor makes magnitudes smaller, by a factor of about exp(-q/2): where f spans 15, by 1.5 % at 10 bits and by a fifth at 6.
+`centred` takes the middle of a step, k + 1/2 in place of k, which is ours.
 """
 
 from __future__ import annotations
