@@ -1,5 +1,8 @@
 """What helps distillation from strong embedders, one lever at a time: more distinct pairs of an image and its teacher's embedding, and the
-teacher's maps. The papers stand in the files of what each row uses (toolchain/distill/, toolchain/data/augment.py)."""
+teacher's maps. The papers stand in the files of what each row uses (toolchain/distill/, toolchain/data/augment.py).
+
+Each starts where the recipe `default` starts its distillation, from what its net inherits: from random weights so short a schedule would
+tell how fast a net learns anything at all."""
 
 from __future__ import annotations
 
@@ -13,23 +16,24 @@ from torch.nn import functional
 
 from toolchain.backbones import MobileFaceNet
 from toolchain.data.faces import Faces
-from toolchain.distill import Distill
-from toolchain.distill.teachers import AnyTeacher, kept_embeddings
-from toolchain.errors import DataError, RecipeError
+from toolchain.distill import Distill, Inherit, Teacher
+from toolchain.distill.teachers import kept_embeddings
+from toolchain.errors import DataError
 from toolchain.kept import Kept
 from toolchain.model import Model
-from toolchain.recipes import find_recipe
+from toolchain.recipes.default import RECIPE, Y1
 from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import Figures, TableOrder
-from toolchain.tables.embedders import LIGHT, command, schedule, sized_to
-from toolchain.training.loop import TrainSettings
+from toolchain.tables.embedders import LIGHT, command
+from toolchain.training.loop import Phase, TrainSettings
 
 SUMMARY = "Levers of distillation (views, mixup, cut-mix, degradations, unlabelled faces, maps), ablated; trains 8 nets on --images."
 
-STEPS = 200
-FACES, ASIDE = 2000, 400
-"""So many labelled faces, as many unlabelled ones for the row that adds them, and faces kept aside: teachers are slow on a CPU."""
+STEPS = 400
+FACES, ASIDE = 1000, 400
+"""So many labelled faces, as many unlabelled ones for the row that adds them, and faces kept aside: few, so that the steps go over each
+as often as a long run goes over many, and because teachers are slow on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Lever:
     unlabelled: bool = False
 
 
-def levers(teacher: AnyTeacher, how: TrainSettings) -> Iterator[Lever]:
+def levers(teacher: Teacher, how: TrainSettings) -> Iterator[Lever]:
     """Each differs from the first in one thing, those of mixed faces and maps from live teachers in one more."""
     base = Distill((teacher,), how)
     degraded = replace(how, augment=replace(LIGHT, low_resolution=0.5, erase=0.5))
@@ -57,26 +61,30 @@ def levers(teacher: AnyTeacher, how: TrainSettings) -> Iterator[Lever]:
 
 
 def figures(order: TableOrder) -> Figures:
-    """Trains half-width nets from scratch, each lever with each seed for the same number of steps, and states the mean cosine to the
-    teacher's embeddings of faces kept aside. The teacher is the first of the recipe `default`."""
+    """Trains the net of the recipe `default` from what it inherits of the first teacher, each lever with each seed for the same number of
+    steps, and states the mean cosine to that teacher's embeddings of faces kept aside."""
     started = time.monotonic()
     labelled, unlabelled, aside = _faces(order)
-    how = schedule(order, STEPS)
-    teacher = _teacher()
+    how = TrainSettings((Phase(order.steps or STEPS),), batch=32, augment=LIGHT)
     context = Context(order.cache / "work", order.cache / "shared", labelled, progress=order.progress)
-    wanted = torch.from_numpy(kept_embeddings(teacher, aside, context))
-    images = sized_to(torch.from_numpy(np.array(aside.images)).permute(0, 3, 1, 2), how.phases[0].pixels)
+    wanted = torch.from_numpy(kept_embeddings(Y1, aside, context))
+    images = torch.from_numpy(np.array(aside.images)).permute(0, 3, 1, 2)
+    kept = Kept(order.cache / "stages")
+    start = kept.apply(Inherit(Y1, (Y1,)), _untrained(wanted.shape[1]), context)
+
+    def cosine(model: Model) -> float:
+        return float(functional.cosine_similarity(model.embed(images), wanted).mean())
+
+    inherited = cosine(start)
     rows, values, first = [], [], 0.0
-    for lever in levers(teacher, how):
+    for lever in levers(Y1, how):
         if lever.unlabelled and unlabelled is None:
             order.progress.say(f"{lever.name}: left out: no unlabelled faces among --images")
             continue
         faces = _joined(labelled, unlabelled) if lever.unlabelled and unlabelled is not None else labelled
         took, found = time.monotonic(), []
         for seed in range(order.seeds):
-            model = _student(wanted.shape[1], seed)
-            trained = Kept(order.cache / "stages").apply(lever.stage, model, replace(context, faces=faces, seed=seed))
-            found.append(float(functional.cosine_similarity(trained.embed(images), wanted).mean()))
+            found.append(cosine(kept.apply(lever.stage, start, replace(context, faces=faces, seed=seed))))
         mean, std = float(np.mean(found)), float(np.std(found))
         first = first or mean
         seconds = time.monotonic() - took
@@ -87,24 +95,20 @@ def figures(order: TableOrder) -> Figures:
     notes = (
         f"`{command('levers', order, STEPS)}`, with POCKETFACE_DATA the folder of the teachers: {len(labelled)} labelled faces, "
         f"{0 if unlabelled is None else len(unlabelled)} unlabelled ones for the row that adds them, judged on {len(aside)} kept aside.",
-        f"Half-width MobileFaceNet from scratch, {how.steps} steps of {how.batch} faces at {how.phases[0].pixels} pixels for every row, so "
-        "a lever that pays by more epochs shows little here. Seconds: of what had not been kept, the teacher's share in them.",
+        f"The net of the recipe default, from what it inherits of {Y1.path.name} (cosine {inherited:.4f}), {how.steps} steps of "
+        f"{how.batch} faces at {start.input.width} pixels for every row: each labelled face {how.steps * how.batch / len(labelled):.1f} "
+        "times. Seconds: of what had not been kept, the teacher's share in them.",
         f"{(time.monotonic() - started) / 60:.0f} minutes in all, on {facts['cores']} cores of {facts['processor']}.",
     )
     return Figures("Levers of distillation", ("lever", "aside cosine", "against the first", "s"), tuple(rows), tuple(values), notes)
 
 
-def _teacher() -> AnyTeacher:
-    stage = find_recipe("default").train[-1]
-    if not isinstance(stage, Distill):
-        raise RecipeError(f"levers: expected the recipe default to end its training by Distill, got {type(stage).__name__}")
-    return stage.teachers[0]
-
-
-def _student(size: int, seed: int) -> Model:
-    backbone = MobileFaceNet(embedding_size=size, width=0.5)
+def _untrained(size: int) -> Model:
+    """The backbone of the recipe `default` with embeddings as long as the teacher's, so that none of it is lost to a projection."""
+    assert isinstance(RECIPE.backbone, MobileFaceNet)
+    backbone = replace(RECIPE.backbone, embedding_size=size)
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         return Model(backbone.build().eval(), backbone.input)
 
 

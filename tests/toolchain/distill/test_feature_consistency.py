@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from runtime_py.bundle import InputContract
+from tests.toolchain.tiny_teachers import CONTRACT, exported, settled
 from toolchain.backbones import MobileFaceNet
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
@@ -23,34 +23,12 @@ from toolchain.progress import Progress
 from toolchain.stage import Context
 from toolchain.training.loop import Phase, TrainSettings
 
-CONTRACT = InputContract.parse("rgb,-1..1")
-
 
 @pytest.fixture(scope="module")
 def faces() -> Faces:
     random = np.random.default_rng(3)
     smooth = random.integers(0, 255, (48, 7, 7, 3)).repeat(16, 1).repeat(16, 2)
     return Faces(smooth.astype(np.uint8), tuple(f"p{row}/0.png" for row in range(48)))
-
-
-def exported(net: nn.Module, path: Path) -> Teacher:
-    """The net as an ONNX teacher."""
-    net.eval()
-    image = torch.zeros(1, 3, 112, 112)
-    torch.onnx.export(net, (image,), str(path), opset_version=17, dynamo=False, dynamic_axes={"input": [0]}, input_names=["input"])
-    return Teacher(path, CONTRACT)
-
-
-def settled(net: nn.Module, seed: int) -> nn.Module:
-    """Batch norm statistics of real inputs, as a trained net has them."""
-    generator = torch.Generator().manual_seed(seed)
-    for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = None
-    with torch.no_grad():
-        for _ in range(3):
-            net.train()(torch.rand(8, 3, 112, 112, generator=generator) * 2 - 1)
-    return net.eval()
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,14 @@ here."""
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
+from tests.toolchain.tiny_teachers import exported, settled
+from toolchain.backbones import MobileFaceNet
 from toolchain.cli import main
 from toolchain.data.faces import is_aside
 from toolchain.recipes import find_recipe
@@ -76,16 +78,13 @@ def test_images_of_a_protocol_need_their_pairs(drawn_faces: Path, capsys: pytest
 def test_each_lever_is_tried_alone_and_judged_by_the_teacher_on_faces_kept_aside(
     drawn_faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a small teacher of our own in the place of the recipe's."""
+    """By a small teacher of our own in the place of the recipe's, and a narrow net."""
     torch.manual_seed(0)
-    teacher = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 6, 3, 2, 1), nn.AdaptiveAvgPool2d(2), nn.Flatten()).eval()
-    (tmp_path / "weights").mkdir()
-    place, axes = tmp_path / "weights" / "teacher_y1.onnx", {"input": [0]}
-    torch.onnx.export(
-        teacher, (torch.zeros(1, 3, 112, 112),), str(place), opset_version=17, dynamo=False, dynamic_axes=axes, input_names=["input"]
-    )
-    monkeypatch.setenv("POCKETFACE_DATA", str(tmp_path))
-    monkeypatch.setattr(find_table("levers"), "FACES", 40)
+    wide = exported(settled(MobileFaceNet(width=0.25, embedding_size=16).build(), 0), tmp_path / "wide.onnx")
+    table = find_table("levers")
+    monkeypatch.setattr(table, "Y1", wide)
+    monkeypatch.setattr(table, "RECIPE", replace(table.RECIPE, backbone=replace(table.RECIPE.backbone, width=0.125)))
+    monkeypatch.setattr(table, "FACES", 40)
     unlabelled = tmp_path / "faces" / "unlabelled"
     unlabelled.mkdir(parents=True)
     for path in sorted(drawn_faces.glob("*/*1.png"))[:6]:
@@ -100,3 +99,4 @@ def test_each_lever_is_tried_alone_and_judged_by_the_teacher_on_faces_kept_aside
     assert changed == [set(), {"views"}, {"settings"}, set(), {"live"}, {"live", "mixup"}, {"live", "cut"}, {"live", "maps"}]
     assert rows[3]["aside_cosine"] != rows[0]["aside_cosine"], "the row of the unlabelled faces saw others"
     assert "40 labelled faces, 6 unlabelled ones" in printed["notes"][0]
+    assert "from what it inherits of wide.onnx" in printed["notes"][1]
