@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,8 @@ from runtime_py.budget import widest_within
 from runtime_py.bundle import Bundle
 from runtime_py.detector import Detection, Detector
 from runtime_py.embedder import Embedder, Embeddings
-from runtime_py.errors import BundleVariantError, NoDetectorError, NoFaceError
-from runtime_py.image import Pixels, check_photograph, read_image
+from runtime_py.errors import BundleVariantError, ImageArrayError, NoDetectorError, NoFaceError
+from runtime_py.image import Pixels, check_photograph, describe_array, read_image
 
 Photograph = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
 """A file, an encoded image's bytes, a Pillow image, or pixels `[H, W, 3]` uint8 RGB."""
@@ -105,19 +105,18 @@ class Recognizer:
         """Embeddings of length 1. `[D]` of a photograph (its largest face), of one face, of an aligned crop `[H, W, 3]`; `[N, D]`
         of a sequence of faces or a batch of crops `[N, H, W, 3]`.
 
-        Errors: those of `faces`; ImageArrayError for an array of another shape or dtype; EmbeddingError for NaN or zeros.
+        Errors: those of `faces`; ImageArrayError for an array of another shape or dtype, or what is none of these; EmbeddingError for
+        NaN or zeros.
         """
         if isinstance(what, np.ndarray):
             return self.embedder.embed(what)
         if isinstance(what, Face):
-            return self.embedder.embed(what.crop)
+            return self.embedder.embed(check_photograph(what.crop))
         if isinstance(what, str | os.PathLike | bytes | Image.Image):
             return self.embedder.embed(self.faces(what)[0].crop)
-        size, contract = self.bundle.manifest.embedding.size, self.embedder.contract
-        crops = [face.crop for face in what]
-        if not crops:
-            return np.zeros((0, size), np.float32)
-        return self.embedder.embed(np.stack(crops).reshape(-1, contract.height, contract.width, 3))
+        # Face by face, as the embedder runs a batch too: so each crop is held to the model's size.
+        rows = [self.embedder.embed(check_photograph(face.crop)) for face in _faces(what)]
+        return np.stack(rows) if rows else np.zeros((0, self.bundle.manifest.embedding.size), np.float32)
 
     def similarity(self, first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Cosines of embeddings: see `runtime_py.matching.similarity`."""
@@ -161,7 +160,19 @@ def finder(bundle: Bundle, threads: int = 1) -> Finder:
     return Finder(settings, bundle.manifest.preprocessing, bytes(bundle.blob(settings.file)), threads)
 
 
+def _faces(what: object) -> list[Face]:
+    """Error: ImageArrayError for anything but faces."""
+    got = type(what).__name__
+    if isinstance(what, Iterable):
+        items = list(what)
+        odd = [item for item in items if not isinstance(item, Face)]
+        if not odd:
+            return items
+        got = f"{got} of {describe_array(odd[0])}"
+    raise ImageArrayError(f"embed: expected a photograph, a Face or a sequence of Faces, got {got}")
+
+
 def _pixels(photograph: Photograph) -> Pixels:
-    if isinstance(photograph, np.ndarray):
-        return check_photograph(photograph)
-    return read_image(photograph)
+    if isinstance(photograph, str | os.PathLike | bytes | Image.Image):
+        return read_image(photograph)
+    return check_photograph(photograph)

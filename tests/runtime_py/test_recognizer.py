@@ -112,6 +112,29 @@ def test_arrays_are_photographs_to_faces_and_crops_to_embed(recognizer: Recogniz
         recognizer.faces("none.jpg")
 
 
+@pytest.mark.parametrize("size", [(56, 56), (224, 224), (64, 64), (112, 113)])
+def test_crops_of_another_size_are_never_cut_up_into_crops_of_this_one(recognizer: Recognizer, size: tuple[int, int]) -> None:
+    (face,) = recognizer.faces(drawn(0).image)
+    other = Face(face.detection, np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))
+    for what in (other, [other], [other] * 4, [face, other], (other, other)):
+        with pytest.raises(ImageArrayError, match="112, 112, 3"):
+            recognizer.embed(what)
+    with pytest.raises(ImageArrayError):
+        recognizer.embed(Face(face.detection, face.crop[None]))
+
+
+def test_what_is_no_photograph_says_so(recognizer: Recognizer) -> None:
+    (face,) = recognizer.faces(drawn(0).image)
+    cases: dict[str, object] = {"NoneType": None, "list of str": ["a.png", "b.png"], "list of NoneType": [None, face], "int": 5}
+    for got, what in cases.items():
+        with pytest.raises(ImageArrayError, match=f"embed: expected a photograph, a Face or a sequence of Faces, got {got}$"):
+            recognizer.embed(what)  # type: ignore[arg-type]
+    with pytest.raises(ImageArrayError, match="got NoneType"):
+        recognizer.verify(None, face)  # type: ignore[arg-type]
+    with pytest.raises(ImageArrayError, match="got NoneType"):
+        recognizer.faces(None)  # type: ignore[arg-type]
+
+
 def test_a_bundle_without_a_detector_still_embeds_crops(tmp_path: Path) -> None:
     path = tmp_path / "bare.pface"
     write_face_bundle(path, detector=False)
