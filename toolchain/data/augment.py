@@ -31,7 +31,7 @@ class Augment:
     saturation: float = 0.3
     """Half-range of the relative change of colour saturation."""
     low_resolution: float = 0.1
-    """Share of the batches whose first half is shrunk to between 1/3 and 2/3 of its size and enlarged again."""
+    """Share of the batches of which half, drawn anew, is shrunk to between 1/3 and 2/3 of its size and enlarged again."""
     erase: float = 0.1
     """Probability that a rectangle of up to 40 % of each side is filled with grey."""
 
@@ -76,8 +76,10 @@ class Augment:
         draw = torch.rand(3, generator=generator)
         if draw[0] < self.low_resolution and count > 1:
             small = max(8, int(height * (1 + float(draw[1])) / 3))
-            part = functional.interpolate(images[: count // 2], size=(small, small), mode="bilinear", antialias=True)
-            images = torch.cat([functional.interpolate(part, size=(height, width), mode="bilinear"), images[count // 2 :]])
+            # Drawn, since a batch may come in an order: its first half would always be the first faces of the data set.
+            chosen = torch.randperm(count, generator=generator)[: count // 2].to(images.device)
+            part = functional.interpolate(images[chosen], size=(small, small), mode="bilinear", antialias=True)
+            images = images.index_copy(0, chosen, functional.interpolate(part, size=(height, width), mode="bilinear"))
         erased = torch.rand(count, generator=generator) < self.erase
         box = torch.rand(count, 4, generator=generator)
         for row in torch.nonzero(erased).flatten().tolist():

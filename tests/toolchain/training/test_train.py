@@ -219,6 +219,32 @@ def test_too_few_faces_and_foreign_checkpoints_are_refused(tmp_path: Path) -> No
         fit(other, ToColour(), blobs(), CONTRACT, SETTINGS, context, "run")
 
 
+class Blurred(ToColour):
+    """Keeps the rows of each batch whose fine stripes are gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[int]] = []
+
+    def forward(self, net: nn.Module, batch: Batch) -> Tensor:
+        self.rows.append(batch.index[batch.images.std((1, 2, 3)) < 0.9].tolist())
+        return super().forward(net, batch)
+
+
+def test_low_resolution_reaches_every_part_of_a_data_set(tmp_path: Path) -> None:
+    """A batch comes in the order of the data set, in which faces of one source lie together."""
+    stripes = np.zeros((64, 32, 32, 3), np.uint8)
+    stripes[:, :, ::2] = 255  # each as wide as a pixel
+    faces = Faces(stripes, tuple(f"p{row:02}/0.png" for row in range(64)))
+    alone = Augment(flip=0, rotation_degrees=0, scale=0, shift=0, brightness=0, contrast=0, saturation=0, low_resolution=1, erase=0)
+    objective = Blurred()
+    settings = TrainSettings((Phase(8, 32),), batch=16, augment=alone)
+    fit(shallow(), objective, faces, CONTRACT, settings, Context(tmp_path, progress=QUIET), "run")
+    assert [len(rows) for rows in objective.rows] == [8] * 8
+    # Half of two epochs is 64 faces, of which the second half of the data set is about half.
+    assert 16 < sum(row >= 32 for rows in objective.rows for row in rows) < 48
+
+
 def test_each_phase_has_its_own_warm_up_and_rate() -> None:
     phase = Phase(100, learning_rate=1.0, warmup=0.1, final=0.1)
     rates = [phase.rate(step) for step in range(100)]
