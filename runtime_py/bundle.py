@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from pathlib import Path
 
 from runtime_py import container, packed, prefixes
 from runtime_py.errors import BundleHashError, BundleManifestError, BundleModelError, BundleReadError, BundleVariantError
 from runtime_py.manifest import InputContract, Manifest, Threshold, Variant, read_manifest
+from runtime_py.regular import read_regular
 
 __all__ = ["Bundle", "InputContract", "check_tflite"]
 
@@ -34,7 +34,7 @@ class Bundle:
     def open(cls, path: str | os.PathLike[str]) -> Bundle:
         """Reads and verifies the file at `path`. It is read, not mapped: what was verified is what is used, even where
         somebody changes the file meanwhile. Errors: BundleError and its subclasses."""
-        return cls.parse(_read_file(Path(path)), str(path))
+        return cls.parse(read_regular(Path(path), "a bundle (.pface)", container.MAX_BUNDLE_BYTES, BundleReadError), str(path))
 
     @classmethod
     def parse(cls, data: bytes, source: str) -> Bundle:
@@ -130,20 +130,6 @@ class Bundle:
             )
         check_tflite(memoryview(model), where)
         return model
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise BundleReadError(f"{path}: expected a bundle (.pface), got something that is no file")
-            if status.st_size > container.MAX_BUNDLE_BYTES:
-                raise BundleReadError(f"{path}: expected a bundle of at most {container.MAX_BUNDLE_BYTES} bytes, got {status.st_size}")
-            return file.read(container.MAX_BUNDLE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-        reason = getattr(error, "strerror", None) or error
-        raise BundleReadError(f"{path}: expected a bundle (.pface), it cannot be read: {reason}") from None
 
 
 def check_tflite(model: memoryview, where: str) -> None:

@@ -32,6 +32,7 @@ from runtime_py.errors import (
 from runtime_py.gallery.interface import PeopleGallery
 from runtime_py.gallery.people import Person, TemplateModel
 from runtime_py.gallery.store import Entry, Merged, Taken
+from runtime_py.regular import read_regular
 from runtime_py.typed_json import Bounds, Items, Pattern
 
 MAGIC, VERSION = b"PFPE", 1
@@ -77,7 +78,7 @@ class _People:
     people: tuple[_Person, ...]
 
 
-def export_people(gallery: PeopleGallery, path: Path, passphrase: str) -> int:
+def export_people(gallery: PeopleGallery, path: str | os.PathLike[str], passphrase: str) -> int:
     """Writes everybody to `path`, whole or not at all, sealed with `passphrase`; returns how many.
 
     Errors: GalleryKeyError for an empty passphrase or without `cryptography`; GalleryWriteError.
@@ -85,29 +86,28 @@ def export_people(gallery: PeopleGallery, path: Path, passphrase: str) -> int:
     entries = gallery.entries()
     sealed = seal(_encoded(entries), passphrase)
     try:
-        output.write(path, sealed)
+        output.write(Path(path), sealed)
     except SourceError as error:
         raise GalleryWriteError(str(error)) from None
     return len(entries)
 
 
-def import_people(gallery: PeopleGallery, path: Path, passphrase: str, taken: Taken = "refuse") -> Merged:
+def import_people(gallery: PeopleGallery, path: str | os.PathLike[str], passphrase: str, taken: Taken = "refuse") -> Merged:
     """Takes in everybody from `path`, all or nobody; `taken` as in `Gallery.merge`.
 
     Errors: GalleryReadError; GalleryFormatError, GalleryVersionError for what is no such file; GalleryAuthenticationError where
     it was changed or the passphrase is another; those of `Gallery.merge`.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise GalleryReadError(f"{path}: expected a file of people, cannot read it ({error.strerror})") from None
+    path = Path(path)
+    data = read_regular(path, "a file of people (.pfpeople)", _HEADER.size + MAX_BODY + _TAG, GalleryReadError)
     return gallery.merge(_decoded(path, unseal(path, data, passphrase)), taken)
 
 
 def seal(body: bytes, passphrase: str, log2_n: int = _LOG2_N) -> bytes:
     """The whole file that holds `body`, by a key that costs 2^`log2_n` KiB. Error: GalleryKeyError."""
     header = _HEADER.pack(MAGIC, VERSION, 0, log2_n, _R, _P, os.urandom(16), os.urandom(12), len(body))
-    return header + _cipher(header, passphrase).encrypt(header[28:40], body, header)
+    cipher, _ = _cipher(header, passphrase)
+    return header + bytes(cipher.encrypt(header[28:40], body, header))
 
 
 def unseal(path: Path, data: bytes, passphrase: str) -> bytes:
@@ -120,19 +120,20 @@ def unseal(path: Path, data: bytes, passphrase: str) -> bytes:
     bounded = 10 <= log2_n <= _MOST_LOG2_N and 1 <= r <= _MOST_R and 1 <= p <= _MOST_P
     if zero or data[11] or not bounded or size > MAX_BODY or len(data) != _HEADER.size + size + _TAG:
         raise GalleryFormatError(f"{path}: expected a whole file of exported people, got one that is damaged or cut off")
-    from cryptography.exceptions import InvalidTag
-
     header = data[: _HEADER.size]
+    cipher, invalid_tag = _cipher(header, passphrase)
     try:
-        return bytes(_cipher(header, passphrase).decrypt(header[28:40], data[_HEADER.size :], header))
-    except InvalidTag:
+        return bytes(cipher.decrypt(header[28:40], data[_HEADER.size :], header))
+    except invalid_tag:
         raise GalleryAuthenticationError(
             f"{path}: expected the passphrase that it was exported with and an unchanged file, got another passphrase or a changed file"
         ) from None
 
 
-def _cipher(header: bytes, passphrase: str) -> Any:
+def _cipher(header: bytes, passphrase: str) -> tuple[Any, type[Exception]]:
+    """The cipher with the key of `header` and `passphrase`, and what it raises where a tag is wrong. Error: GalleryKeyError."""
     try:
+        from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
         from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
     except ImportError:
@@ -141,7 +142,7 @@ def _cipher(header: bytes, passphrase: str) -> Any:
         ) from None
     secret = _secret(passphrase)
     log2_n, r, p, salt = header[8], header[9], header[10], header[12:28]
-    return AESGCM(Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(secret))
+    return AESGCM(Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(secret)), InvalidTag
 
 
 def _secret(passphrase: str) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,36 @@ def test_people_who_are_here_already(exported: Path, tmp_path: Path) -> None:
         assert len(gallery.named("Ann").templates) == 4, "what is there is not added twice"
         assert import_people(gallery, exported, PASSPHRASE, "replace").replaced == 2
         assert len(gallery.named("Ann").templates) == 3
+
+
+class _Missing:
+    """As where the package `cryptography` is not installed."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> None:
+        if name.partition(".")[0] == "cryptography":
+            raise ModuleNotFoundError(name)
+
+
+def test_without_cryptography_both_ways_say_what_to_install(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [_Missing(), *sys.meta_path])
+    with Gallery(tmp_path / "first") as gallery:
+        with pytest.raises(errors.GalleryKeyError, match="pip install"):
+            import_people(gallery, exported, PASSPHRASE)
+        with pytest.raises(errors.GalleryKeyError, match="pip install"):
+            export_people(gallery, tmp_path / "again.pfpeople", PASSPHRASE)
+    assert not (tmp_path / "again.pfpeople").exists()
+
+
+def test_paths_may_be_text_and_what_is_no_file_is_refused(exported: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with Gallery(tmp_path / "first") as gallery, Gallery(tmp_path / "second") as second:
+        assert export_people(gallery, str(tmp_path / "text.pfpeople"), PASSPHRASE) == 2
+        assert import_people(second, str(tmp_path / "text.pfpeople"), PASSPHRASE).enrolled == 2
+        with pytest.raises(errors.GalleryWriteError, match="is no file"):
+            export_people(gallery, tmp_path / "pipe", PASSPHRASE)
+        for path in (tmp_path / "pipe", tmp_path, tmp_path / "missing", "nul\0"):
+            with pytest.raises(errors.GalleryReadError):
+                import_people(second, path, PASSPHRASE)
+    assert (tmp_path / "pipe").is_fifo()
