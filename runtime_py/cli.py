@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,7 +17,7 @@ from PIL import Image
 from runtime_py import commands
 from runtime_py.errors import PocketFaceError
 from runtime_py.gallery.cli import add_commands as gallery_commands
-from runtime_py.level_options import add_level
+from runtime_py.options import add_level, positive
 
 BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
 
@@ -33,6 +34,7 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command and returns its exit code."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be text
@@ -42,17 +44,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Pillow's, about large images and damaged EXIF; what cannot be used is refused with an error of our own.
             warnings.filterwarnings("ignore", module="PIL")
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return int(options.command(options))
+            code = int(options.command(options))
+            sys.stdout.flush()  # here, where what keeps it from being written is still told
+            return code
     except PocketFaceError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); nothing more can be told it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # whoever read it has gone (`| head`)
         return NOBODY_READS
+    except OSError as error:
+        _give_up_output()
+        print(f"error: expected to read its input and write its output, could not: {error}", file=sys.stderr)
+        return BAD_INPUT
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """A command that was started without stdout or stderr (`2>&-`) writes to nowhere, not into the next file that is opened."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+
+
+def _give_up_output() -> None:
+    """What is still to be written to stdout goes nowhere, so that leaving Python does not fail at it once more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -155,14 +175,8 @@ def _model(made: argparse.ArgumentParser) -> None:
 
 
 def _threads(made: argparse.ArgumentParser) -> None:
-    made.add_argument("--threads", type=_positive, default=1, metavar="N", help="threads of one inference (default: 1)")
+    made.add_argument("--threads", type=positive(256), default=1, metavar="N", help="threads of one inference (default: 1)")
 
 
 def _json(made: argparse.ArgumentParser) -> None:
     made.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 256:
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to 256, got {text!r}")
-    return int(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _recognizer(options: Namespace) -> Recognizer:
 def embed(options: Namespace) -> int:
     """Embeds every face of every image."""
     check_paths(options.paths)
-    if options.out is not None and (options.out.suffix != ".npz" or options.out.is_dir()):
+    if options.out is not None and (options.out.suffix != ".npz" or os.path.isdir(options.out)):
         raise SourceError(f"{options.out}: expected a file name that ends in .npz")
     recognizer = _recognizer(options)
     names: list[str] = []

@@ -35,8 +35,14 @@ def runtime() -> tuple[str, str, Any]:
 def quiet_runtime() -> Iterator[None]:
     """Keeps the TFLite runtime, which writes a line to stderr when a model is loaded and cannot be told not to, from mixing it
     with ours. Its errors come as exceptions too, so none is lost. For the command line: it holds for the whole process."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # it was started without stderr
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield

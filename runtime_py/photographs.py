@@ -70,7 +70,7 @@ def _images_of(path: Path) -> Iterator[Named]:
     if path.is_dir():
         files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*"))
         for name, file in files:
-            if _wanted(name) and file.is_file():
+            if _wanted(name) and _is_file(file):
                 yield read(name, file)
     elif is_tar(path):
         yield from _members(path)
@@ -84,6 +84,14 @@ def read(name: str, file: Path) -> Named:
         return Named(name, read_bytes(file))
     except (ImageError, SourceError) as error:
         return Named(name, error)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file, or something in a folder that may not be entered: reading it says so."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _members(path: Path) -> Iterator[Named]:

@@ -37,8 +37,8 @@ class YuNet:
         """
         self._cv2, self._path, self._preprocessing, self._min_score = opencv(), Path(model), preprocessing, min_score
         self._of_thread = threading.local()
-        if not self._path.is_file():
-            raise SourceError(f"{self._path}: expected a YuNet model (.onnx), found no such file")
+        if not os.path.isfile(self._path):
+            raise SourceError(f"{self._path}: expected a YuNet model (.onnx), found no file there that can be read")
         self._detector()
 
     def faces(self, photograph: Pixels) -> tuple[Face, ...]:

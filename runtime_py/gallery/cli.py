@@ -8,7 +8,7 @@ import itertools
 import json
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,8 +32,8 @@ from runtime_py.gallery.people import Person, TemplateModel
 from runtime_py.gallery.store import Gallery
 from runtime_py.image import Pixels
 from runtime_py.interpreter import quiet_runtime
-from runtime_py.level_options import add_level
 from runtime_py.mirrored import Mirrored
+from runtime_py.options import add_level, positive
 from runtime_py.photographs import Named, images
 from runtime_py.recognizer import Recognizer
 from runtime_py.recognizer import finder as make_finder
@@ -44,6 +44,8 @@ _SAID_EVERY = 30.0
 """Seconds."""
 _APART = 10
 """Pictures from one shot to the next: a third of a second, in which a head moves a little."""
+_MOST = 10**9
+"""Pictures, shots, people to list."""
 Add = Callable[[str, Callable[[Namespace], int], str, str], ArgumentParser]
 """Adds a command: (name, what runs it, summary, examples) → its parser."""
 
@@ -57,7 +59,7 @@ def add_commands(add: Add) -> None:
     _bundle(made)
     _pictures(made)
     made.add_argument(
-        "--shots", type=_positive, default=3, metavar="N", help="good pictures to take from the camera (default: %(default)s)"
+        "--shots", type=positive(_MOST), default=3, metavar="N", help="good pictures to take from the camera (default: %(default)s)"
     )
     made.add_argument("--name", help="whose photographs they are (without: the name of each photograph's folder)")
     made.add_argument("--again", action="store_true", help="replace the templates of people who are enrolled already")
@@ -76,7 +78,9 @@ def add_commands(add: Add) -> None:
         metavar="RATE",
         help="at most this share of people who are not enrolled may be taken for somebody (default: %(default)s)",
     )
-    made.add_argument("--top", type=int, default=3, metavar="K", help="how many people to list of each face (default: %(default)s)")
+    made.add_argument(
+        "--top", type=positive(_MOST), default=3, metavar="K", help="how many people to list of each face (default: %(default)s)"
+    )
     _add_without_bundle(add)
 
 
@@ -130,7 +134,7 @@ def _pictures(parser: ArgumentParser) -> None:
         "--camera", metavar="N", help="pictures of camera number N, or of a video file, in place of photographs; pocketface[camera]"
     )
     parser.add_argument(
-        "--pictures", type=_positive, default=900, metavar="N", help="pictures to take from the camera at most (default: %(default)s)"
+        "--pictures", type=positive(_MOST), default=900, metavar="N", help="pictures to take from the camera at most (default: %(default)s)"
     )
     parser.add_argument(
         "--mirrored", action="store_true", help="look for eyes, nose and mouth in the mirror image too: better aligned, for twice the time"
@@ -138,12 +142,6 @@ def _pictures(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--detector", type=Path, metavar="FILE", help="a YuNet model (.onnx) in place of the bundle's detector; pocketface[camera]"
     )
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
 
 
 def _gallery(parser: ArgumentParser) -> None:
@@ -221,7 +219,8 @@ def _recognizer(options: Namespace) -> tuple[Recognizer, FaceFinder | None]:
 @contextmanager
 def _camera(options: Namespace) -> Iterator[Iterator[tuple[int, Pixels]]]:
     """The camera's pictures with their numbers, as many as are to be taken at most."""
-    with camera(int(options.camera) if options.camera.isdigit() else options.camera) as pictures:
+    number = options.camera.isascii() and options.camera.isdigit() and len(options.camera) <= 9
+    with camera(int(options.camera) if number else options.camera) as pictures:
         yield enumerate(itertools.islice(pictures, options.pictures))
 
 
@@ -353,8 +352,9 @@ def forget(options: Namespace) -> int:
         if options.everybody:
             count = gallery.delete_all()
         else:
-            gallery.delete(*(gallery.named(name).id for name in options.names))
-            count = len(options.names)
+            ids = dict.fromkeys(gallery.named(name).id for name in options.names)  # one may be named twice
+            gallery.delete(*ids)
+            count = len(ids)
     _say(options, {"forgotten": count}, f"{count} forgotten")
     return OK
 
@@ -387,15 +387,19 @@ def check(options: Namespace) -> int:
 def _read_passphrase(options: Namespace, twice: bool = False) -> str:
     if options.passphrase_file is not None:
         try:
-            return str(options.passphrase_file.read_text().split("\n")[0].rstrip("\r"))
+            return str(options.passphrase_file.read_text("utf-8-sig").split("\n")[0].rstrip("\r"))
         except (OSError, UnicodeDecodeError) as error:
             raise GalleryReadError(
                 f"{options.passphrase_file}: expected a passphrase on its first line, cannot read it ({error})"
             ) from None
     if not sys.stdin.isatty():
         raise GalleryKeyError("expected a terminal to ask for the passphrase, got none; give --passphrase-file")
-    passphrase = getpass.getpass("passphrase: ")
-    if twice and getpass.getpass("once more: ") != passphrase:
+    try:
+        passphrase = getpass.getpass("passphrase: ")
+        same = not twice or getpass.getpass("once more: ") == passphrase
+    except EOFError:
+        raise GalleryKeyError("passphrase: expected one, got the end of the input; nothing was written") from None
+    if not same:
         raise GalleryKeyError("passphrase: expected the same twice, got two; nothing was written")
     return passphrase
 

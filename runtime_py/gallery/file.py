@@ -37,7 +37,7 @@ PRAGMA user_version = {VERSION};
 def opened(path: Path, create: bool) -> sqlite3.Connection:
     """A connection to the gallery at `path`, which is made where there is none and `create` says so. Errors: GalleryReadError,
     GalleryFormatError, GalleryVersionError, GalleryWriteError."""
-    if not path.exists():
+    if not exists(path):
         if not create:
             raise GalleryReadError(f"{path}: expected a gallery, found nothing; enrol somebody first")
         _make(path)
@@ -65,9 +65,34 @@ def opened(path: Path, create: bool) -> sqlite3.Connection:
     return connection
 
 
+def nobody() -> sqlite3.Connection:
+    """A connection to a gallery in memory, in which nobody is enrolled."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def check_place(path: Path) -> None:
+    """Error: GalleryWriteError where it can be told beforehand that no gallery can be made at `path`."""
+    folder = next((parent for parent in path.absolute().parents if os.path.lexists(parent)), path)
+    if not (os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)):
+        raise GalleryWriteError(f"{path}: a gallery cannot be made there, {folder} takes no files; give another place")
+
+
+def exists(path: Path) -> bool:
+    """Error: GalleryReadError where that cannot be told."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        raise GalleryReadError(f"{path}: expected a gallery, it cannot be reached: {getattr(error, 'strerror', None) or error}") from None
+    return True
+
+
 def _make(path: Path) -> None:
     """An empty gallery, made aside and put in its place whole, unless another process was faster."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

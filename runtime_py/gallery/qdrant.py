@@ -28,7 +28,8 @@ from runtime_py.errors import (
     RuntimeMissingError,
 )
 from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
-from runtime_py.gallery.store import Entry, Merged, Taken
+from runtime_py.gallery.search import check_top
+from runtime_py.gallery.store import Entry, Merged, Taken, check_taken
 
 _TRIES = 20
 """How often a change is made anew where another machine changed the same person meanwhile."""
@@ -142,7 +143,7 @@ class QdrantGallery:
         return tuple(person for person in self.people() if not person.has(model))
 
     def search(self, query: npt.NDArray[np.floating], model: TemplateModel, top: int = 1) -> list[tuple[Person, float]]:
-        vector = check_templates(query, model)[0]
+        vector, top = check_templates(query, model)[0], check_top(top)
         found: list[Any] = []
         if model.sha256 in self._sizes():
             self._check_size(model)
@@ -164,6 +165,7 @@ class QdrantGallery:
 
     def merge(self, entries: Iterable[Entry], taken: Taken = "refuse") -> Merged:
         """As `Gallery.merge`, but person by person: see the class."""
+        check_taken(taken)
         checked = [
             (
                 dataclasses.replace(person, name=check_name(person.name), metadata=check_metadata(person.metadata)),

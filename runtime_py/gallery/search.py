@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from runtime_py.errors import GalleryError
 from runtime_py.gallery.people import Vectors
 
 Ids = npt.NDArray[np.int64]
@@ -31,6 +32,13 @@ class Candidate:
 
     person: int
     similarity: float
+
+
+def check_top(top: int) -> int:
+    """Error: GalleryError where it is not 1 or more."""
+    if top < 1:
+        raise GalleryError(f"search: expected 1 or more people to list, got {top}")
+    return top
 
 
 class Index:

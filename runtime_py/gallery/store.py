@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -35,13 +35,19 @@ from runtime_py.errors import (
     GalleryReadError,
     GalleryWriteError,
 )
-from runtime_py.gallery.file import opened, typed
+from runtime_py.gallery.file import check_place, exists, nobody, opened, typed
 from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
-from runtime_py.gallery.search import Index
+from runtime_py.gallery.search import Index, check_top
 
 Entry = tuple[Person, Sequence[tuple[TemplateModel, int, Vectors]]]
 """A person and their templates: (model, created, float32 `[D]`)."""
 Taken = Literal["refuse", "skip", "replace", "add"]
+
+
+def check_taken(taken: str) -> None:
+    """Error: GalleryError for what is no `Taken`."""
+    if taken not in get_args(Taken):
+        raise GalleryError(f"taken: expected one of {', '.join(get_args(Taken))}, got {taken!r}")
 
 
 @dataclass(frozen=True)
@@ -62,14 +68,19 @@ class Gallery:
     """
 
     def __init__(self, path: str | os.PathLike[str], create: bool = True) -> None:
-        """Opens the gallery at `path`, or makes an empty one there that only its owner can read.
+        """Opens the gallery at `path`. Where there is none nobody is enrolled, and the first change makes one that only its owner can
+        read: what fails before that leaves no empty file behind.
 
-        Errors: GalleryReadError, where there is none and `create` is False too; GalleryFormatError; GalleryVersionError.
+        Errors: GalleryReadError, where there is none and `create` is False too; GalleryFormatError; GalleryVersionError;
+        GalleryWriteError where none can be made.
         """
         self.path = Path(path)
         self._lock = threading.RLock()
         self._indices: dict[tuple[TemplateModel, bool], _Loaded] = {}
-        self._connection: sqlite3.Connection | None = opened(self.path, create)
+        self._made = not create or exists(self.path)
+        if not self._made:
+            check_place(self.path)
+        self._connection: sqlite3.Connection | None = opened(self.path, create=False) if self._made else nobody()
 
     def __enter__(self) -> Gallery:
         return self
@@ -191,9 +202,10 @@ class Gallery:
         """The `top` most similar people to `query` `[D]` that `model` made, with the similarity of their nearest template, the
         most similar first. Exact: every template of `model` is compared. `int8` compares templates of a byte a number.
 
-        Errors: GalleryModelError where people are enrolled, but none with `model`; those of `check_templates`.
+        Errors: GalleryModelError where people are enrolled, but none with `model`; GalleryError for a `top` below 1; those of
+        `check_templates`.
         """
-        vector = check_templates(query, model)[0]
+        vector, top = check_templates(query, model)[0], check_top(top)
         with self._lock:
             with self._reading() as connection:
                 index = self._index(connection, model, int8)
@@ -217,8 +229,10 @@ class Gallery:
         """Takes in people with the ids and times that they have elsewhere, all of them or none: what an import does.
 
         Somebody is here already where the id is, or else the name. `taken` says what then: "refuse" all, "skip" them, "replace" their
-        templates, or "add" the templates that they don't have yet. Errors: GalleryDuplicateError; those of `enrol`.
+        templates, or "add" the templates that they don't have yet. Errors: GalleryDuplicateError; GalleryError for another word; those
+        of `enrol`.
         """
+        check_taken(taken)
         checked = [
             (
                 dataclasses.replace(person, name=check_name(person.name), metadata=check_metadata(person.metadata)),
@@ -297,7 +311,7 @@ class Gallery:
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, typed(self.path, GalleryWriteError):
-            connection = self._open()
+            connection = self._open(make=True)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -306,9 +320,15 @@ class Gallery:
                 connection.rollback()
                 raise
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, make: bool = False) -> sqlite3.Connection:
+        """The connection: to the file, once there is one, whoever made it."""
         if self._connection is None:
             raise GalleryClosedError(f"{self.path}: expected an open gallery, got a closed one; open it again")
+        if not self._made and not self._connection.in_transaction and (make or exists(self.path)):
+            made = opened(self.path, create=True)
+            self._connection.close()
+            self._connection, self._made = made, True
+            self._indices.clear()
         return self._connection
 
 

@@ -148,7 +148,7 @@ def test_selftest_passes_and_fails_by_its_exit_code(face_bundle: Path, tmp_path:
 # Bad input
 
 
-def test_bad_input_is_one_line_and_leaves_nothing_behind(face_bundle: Path, photos: Path, tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_leaves_nothing_behind(face_bundle: Path, photos: Path, tmp_path: Path, capfd: Capture) -> None:
     out = tmp_path / "out"
     out.mkdir()
     damaged = tmp_path / "damaged.pface"
@@ -176,6 +176,19 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(face_bundle: Path, phot
         ("verify", face_bundle, one, one, "--threshold", "3"),
         ("verify", face_bundle, one, one, "--fmr", "0.5"),
         ("detect", face_bundle, empty, "--draw", out / "seen"),
+        ("embed", face_bundle, one, "--out", out / ("x" * 300 + ".npz")),
+        ("enrol", face_bundle, photos / "missing.png", "--gallery", out / "people", "--name", "Ann"),
+        ("enrol", face_bundle, photos / "none.png", "--gallery", out / "people", "--name", "Ann"),
+        ("enrol", face_bundle, one, "--gallery", out / "people", "--name", ""),
+        ("enrol", face_bundle, one, "--gallery", out / "people", "--name", "Ann", "--again"),
+        ("enrol", face_bundle, one, "--gallery", out / ("x" * 300), "--name", "Ann"),
+        ("enrol", face_bundle, one, "--gallery", out / "people", "--name", "Ann", "--detector", "x" * 300),
+        ("enrol", face_bundle, "--gallery", out / "people", "--name", "Ann", "--camera", "²"),
+        ("enrol", face_bundle, "--gallery", out / "people", "--name", "Ann", "--camera", "9" * 9),
+        ("enrol", face_bundle, "--gallery", out / "people", "--name", "Ann", "--camera", "9" * 25),
+        ("import", out / "people", photos / "missing.pfpeople", "--passphrase-file", photos / "note.txt"),
+        ("import", out / "people", photos / "note.txt", "--passphrase-file", photos / "note.txt"),
+        ("people", out / ("x" * 300)),
         ("inspect", damaged),
         ("selftest", pointer),
     ]
@@ -184,6 +197,8 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(face_bundle: Path, phot
         assert result.returncode == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, (case, result.stderr)
     for case in cases:
         assert main([str(part) for part in case]) == 2, case
+        error = capfd.readouterr().err
+        assert error.startswith("error: ") and error.count("\n") == 1, (case, error)
     assert list(out.iterdir()) == []
 
 
@@ -199,6 +214,38 @@ def test_an_output_that_cannot_be_written_is_one_line(face_bundle: Path, photos:
     (tmp_path / "file").write_text("x")
     assert main(["embed", str(face_bundle), str(photos / "one.png"), "--out", str(tmp_path / "file" / "x.npz")]) == 2
     assert "cannot be written" in capfd.readouterr().err
+
+
+def test_what_cannot_be_printed_is_one_line(face_bundle: Path) -> None:
+    """And not exit code 1, which says that two faces are not one person's."""
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "runtime_py", "inspect", str(face_bundle)]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 2 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_closed_streams_are_no_error(face_bundle: Path) -> None:
+    for closed in ("2>&-", ">&- 2>&-"):
+        command = f'"{sys.executable}" -m runtime_py selftest "{face_bundle}" {closed}'
+        assert subprocess.run(command, shell=True, stdout=subprocess.DEVNULL).returncode == 0, closed
+
+
+@pytest.mark.parametrize(("option", "value"), [("--top", "0"), ("--top", "-1"), ("--top", "²"), ("--pictures", "9" * 25), ("--shots", "0")])
+def test_numbers_out_of_their_bounds_are_refused(option: str, value: str, capfd: Capture) -> None:
+    command = "enrol" if option == "--shots" else "identify"
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "x.pface", "x.png", "--gallery", "people", option, value])
+    assert stopped.value.code == 2 and "expected a number from 1 to" in capfd.readouterr().err
+
+
+def test_no_passphrase_at_the_prompt_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
+    def ends(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", ends)
+    assert main(["import", str(tmp_path / "people"), str(tmp_path / "x.pfpeople")]) == 2
+    assert capfd.readouterr().err == "error: passphrase: expected one, got the end of the input; nothing was written\n"
 
 
 def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

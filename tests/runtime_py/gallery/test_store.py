@@ -31,8 +31,29 @@ def test_a_person_survives_closing(path: Path) -> None:
         assert [template.model for template in found.templates] == [model()] * 3
 
 
+def made(path: Path) -> Path:
+    """An empty gallery."""
+    with Gallery(path) as gallery:
+        gallery.delete_all()
+    return path
+
+
+def test_the_first_change_makes_the_file(path: Path) -> None:
+    with Gallery(path / "people") as gallery, Gallery(path / "people") as other:
+        assert len(gallery) == 0 and gallery.people() == () and gallery.check() == [] and gallery.entries() == []
+        assert gallery.search(unit(1), model()) == [] and gallery.count(model()) == 0
+        with pytest.raises(errors.GalleryNameError):
+            gallery.enrol("", unit(1), model())
+        assert not path.exists()
+        gallery.enrol("Ann", unit(1), model())
+        assert other.search(unit(1), model())[0][0].name == "Ann" == gallery.named("Ann").name
+    (path / "file").write_bytes(b"")
+    with pytest.raises(errors.GalleryWriteError, match="takes no files"):
+        Gallery(path / "file" / "people")
+
+
 def test_only_the_owner_can_read_a_new_gallery(path: Path) -> None:
-    Gallery(path).close()
+    made(path)
     assert os.stat(path).st_mode & 0o077 == 0
 
 
@@ -67,6 +88,17 @@ def test_what_is_no_template_is_refused_and_nothing_is_written(path: Path, templ
         with pytest.raises(error):
             gallery.enrol("Ann", templates, model())
         assert len(gallery) == 0
+
+
+def test_a_search_for_nobody_and_an_unknown_word_are_refused(path: Path) -> None:
+    with Gallery(path) as gallery:
+        ann = gallery.enrol("Ann", unit(1), model())
+        for top in (0, -1):
+            with pytest.raises(errors.GalleryError, match=f"1 or more people to list, got {top}"):
+                gallery.search(unit(1), model(), top)
+        with pytest.raises(errors.GalleryError, match="expected one of refuse, skip, replace, add, got 'overwrite'"):
+            gallery.merge([(ann, [(model(), 0, unit(2)[0])])], "overwrite")  # type: ignore[arg-type]
+        assert len(gallery.named("Ann").templates) == 1
 
 
 def test_errors_do_not_name_people(path: Path) -> None:
@@ -177,7 +209,6 @@ def test_memory_stays_below_a_tenth_more_than_the_vectors(path: Path) -> None:
 
 
 def test_two_writers_lose_nothing(path: Path) -> None:
-    Gallery(path).close()
 
     def write(letter: str) -> None:
         with Gallery(path) as gallery:
@@ -217,8 +248,7 @@ def test_what_is_no_gallery_is_refused(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_later_version_is_refused(path: Path) -> None:
-    Gallery(path).close()
-    with sqlite3.connect(path) as connection:
+    with sqlite3.connect(made(path)) as connection:
         connection.execute("PRAGMA user_version = 2")
     with pytest.raises(errors.GalleryVersionError):
         Gallery(path)
