@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from toolchain.errors import DataError
@@ -39,9 +39,19 @@ def write(path: Path, data: bytes | str) -> None:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def write_all(folder: Path, contents: Mapping[str, bytes | str]) -> None:
+    """Writes files into a folder that may hold others, which stay: each is written in full before the first gets its name.
+    Error: DataError where one cannot be written."""
+    with ExitStack() as stack:
+        for name, data in contents.items():
+            temporary = stack.enter_context(partial(folder / name))
+            temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
 @contextmanager
 def partial_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder of files: a folder at `path` is replaced when the block ends well.
+    """`partial` for a folder that is nobody's but ours, as in a cache: whatever lies at `path` is replaced when the block ends well. The
+    old folder is moved aside first and removed last, so that no moment leaves neither.
 
     Error: DataError where `path` is a file or cannot be written.
     """
@@ -52,16 +62,20 @@ def partial_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); give another place") from None
+    aside = temporary.with_suffix(".old")
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, aside)
         os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); give another place or make room") from None
     finally:
+        if aside.exists() and not path.exists():
+            os.replace(aside, path)
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _umask() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -33,6 +34,32 @@ def test_a_folder_that_is_stopped_leaves_what_was_there_and_nothing_else(tmp_pat
         (folder / "c").write_text("second")
     assert [item.name for item in target.iterdir()] == ["c"]
     assert [item.name for item in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_one_that_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, real = tmp_path / "kept", os.replace
+    with files.partial_folder(target) as folder:
+        (folder / "a").write_text("first")
+
+    def stopped(source: Path, place: Path) -> None:
+        if Path(source).suffix == ".part":
+            raise PermissionError(13, "no")
+        real(source, place)
+
+    monkeypatch.setattr(files.os, "replace", stopped)
+    with pytest.raises(DataError, match="cannot be written"), files.partial_folder(target) as folder:
+        (folder / "b").write_text("second")
+    assert [item.relative_to(tmp_path).as_posix() for item in sorted(tmp_path.rglob("*"))] == ["kept", "kept/a"]
+
+
+def test_files_are_written_among_others_and_none_where_one_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    files.write_all(tmp_path, {"a": "text", "b": b"data"})
+    with pytest.raises(UnicodeEncodeError):
+        files.write_all(tmp_path, {"a": "newer", "b": "\udce9"})
+    assert {item.name: item.read_text() for item in tmp_path.iterdir()} == {"a": "text", "b": "data", "thesis.txt": "mine"}
+    with pytest.raises(DataError, match=r"thesis.txt/a: cannot be written"):
+        files.write_all(tmp_path / "thesis.txt", {"a": "text"})
 
 
 def test_a_new_file_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ def test_the_front_holds_what_nothing_else_is_both_as_small_and_as_accurate_as(t
     page = (tmp_path / "out" / "sweep.html").read_text()
     assert "<script" not in page and "width=2: no memory" in page and "Pareto front: 100 bytes 90.00 %" in page
     assert (tmp_path / "out" / "sweep.svg").read_text().startswith("<svg xmlns=")
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    sweep_page.write_sweep(tmp_path / "out", "net", Swept((), {"width=2": "no memory"}))
+    held = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert held == ["sweep.html", "sweep.json", "sweep.md", "thesis.txt"], "no plot of an earlier sweep, and what is not its own"
 
 
 def test_a_cluster_that_does_not_answer_is_said_at_once(built: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,9 +80,7 @@ def build_aar(folder: Path, cache: Path, progress: Progress) -> AarReport:
         progress.say("verifying")
         count = _verify(aar, Aapt2.unpack(fetched[APKTOOL], cache), work)
     artefact = folder.joinpath(*GROUP.split("."), NAME, version)
-    with files.partial_folder(artefact) as partial:
-        (partial / f"{NAME}-{version}.aar").write_bytes(aar)
-        (partial / f"{NAME}-{version}.pom").write_text(_pom(version))
+    files.write_all(artefact, {f"{NAME}-{version}.aar": aar, f"{NAME}-{version}.pom": _pom(version)})
     path = artefact / f"{NAME}-{version}.aar"
     digest = hashlib.sha256(aar).hexdigest()
     return AarReport(str(folder), f"{GROUP}:{NAME}:{version}", str(path), len(aar), digest, count, ABIS, (proof,))

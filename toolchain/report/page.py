@@ -22,12 +22,10 @@ _TYPE = "type"  # where a description names the class
 
 
 def write_report(folder: Path, report: Report, card: bytes | None = None, pictures: Mapping[str, Pixels] | None = None) -> None:
-    """Writes `report.json`, `report.html` and `model-card.md` to `folder`, all or none. `card`: the weights' own model card;
-    `pictures`: faces to show beside their names, uint8 `[H, W, 3]`. Error: DataError."""
-    with files.partial_folder(folder) as partial:
-        (partial / "report.json").write_text(as_json(report), encoding="utf-8")
-        (partial / "report.html").write_text(page(report, pictures or {}), encoding="utf-8")
-        (partial / "model-card.md").write_text(model_card(report, card), encoding="utf-8")
+    """Writes `report.json`, `report.html` and `model-card.md` to `folder`; what else is there stays. `card`: the weights' own model
+    card; `pictures`: faces to show beside their names, uint8 `[H, W, 3]`. Error: DataError."""
+    made = {"report.json": as_json(report), "report.html": page(report, pictures or {}), "model-card.md": model_card(report, card)}
+    files.write_all(folder, made)
 
 
 def page(report: Report, pictures: Mapping[str, Pixels]) -> str:

@@ -22,13 +22,18 @@ COLUMNS = ("settings", "variant", "stored bytes", "accuracy %", "min cosine", "m
 
 
 def write_sweep(folder: Path, name: str, swept: Swept) -> None:
-    """Writes `sweep.json`, `sweep.md`, `sweep.svg` and `sweep.html` to `folder`, all or none. Error: DataError."""
-    with files.partial_folder(folder) as partial:
-        (partial / "sweep.json").write_text(json.dumps({"recipe": name, **swept.describe()}, indent=1) + "\n", encoding="utf-8")
-        (partial / "sweep.md").write_text(markdown(name, swept), encoding="utf-8")
-        if swept.rows:
-            (partial / "sweep.svg").write_text(plots.standing_alone(plot(swept)), encoding="utf-8")
-        (partial / "sweep.html").write_text(page(name, swept), encoding="utf-8")
+    """Writes `sweep.json`, `sweep.md`, `sweep.svg` and `sweep.html` to `folder`; what else is there stays. Without a row there is no
+    plot. Error: DataError."""
+    made = {
+        "sweep.json": json.dumps({"recipe": name, **swept.describe()}, indent=1) + "\n",
+        "sweep.md": markdown(name, swept),
+        "sweep.html": page(name, swept),
+    }
+    if swept.rows:
+        made["sweep.svg"] = plots.standing_alone(plot(swept))
+    files.write_all(folder, made)
+    if not swept.rows:
+        (folder / "sweep.svg").unlink(missing_ok=True)  # of an earlier sweep
 
 
 def cells(swept: Swept) -> list[tuple[str, ...]]:

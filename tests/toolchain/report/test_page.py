@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.cli import main
 from toolchain.data.faces import Faces
 from toolchain.report import plots
 from toolchain.report.page import cosine, model_card, page, settings, write_report
@@ -124,6 +125,20 @@ def test_the_json_reads_back_as_the_same_report(full: Report, tmp_path: Path) ->
     read = recorded(tmp_path / "out", full.sha256)
     assert read is not None and read.describe() == full.describe()
     assert recorded(tmp_path / "out", "0" * 64) is None, "the record of another bundle is none of this one's"
+
+
+@pytest.mark.parametrize("out", [".", "mine"])
+def test_a_report_leaves_what_else_is_in_the_folder(face_bundle: Path, tmp_path: Path, out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / out / "photographs").mkdir(parents=True)
+    (tmp_path / out / "thesis.txt").write_text("mine")
+    (tmp_path / out / "report.html").write_text("an older one")
+    assert main(["report", str(face_bundle), "--out", out, "--quiet"]) == 0
+    found = {path.name for path in (tmp_path / out).iterdir()} - {"cache"}
+    assert found == {"model-card.md", "photographs", "report.html", "report.json", "thesis.txt"}
+    assert (tmp_path / out / "thesis.txt").read_text() == "mine"
+    assert (tmp_path / out / "report.html").read_text().startswith("<!")
 
 
 def test_the_card_keeps_what_the_weights_say_and_adds_what_was_measured(full: Report, bare: Report) -> None:
