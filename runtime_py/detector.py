@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime_py import manifest
+from runtime_py.aligner import FARTHEST
 from runtime_py.errors import ModelRunError
 from runtime_py.image import Pixels
 from runtime_py.interpreter import Interpreter, shape_of
@@ -37,6 +38,11 @@ class Detection:
         """Pixels."""
         return max(0.0, self.box[2] - self.box[0]) * max(0.0, self.box[3] - self.box[1])
 
+    @property
+    def farthest(self) -> float:
+        """The largest coordinate, whatever its sign."""
+        return max(map(abs, (*self.box, *self.key_points.flat)))
+
 
 class Detector:
     """Decodes the detector that `settings`, the manifest's section, states. May be shared between threads."""
@@ -45,9 +51,8 @@ class Detector:
         """Errors: ModelRunError where the model's tensors are not those that the settings state; RuntimeMissingError."""
         self.settings = settings
         self.interpreter = Interpreter(tflite, f"detector {settings.name}", threads)
-        self._anchors = anchors(settings)
         self._table = input_table(settings.input)
-        count, values = len(self._anchors), 4 + 2 * len(settings.key_points)
+        count, values = anchor_count(settings), 4 + 2 * len(settings.key_points)
         contract = settings.input
         stated = {
             "input": ((1, contract.height, contract.width, 3), self.interpreter.inputs[0]),
@@ -60,6 +65,7 @@ class Detector:
                     f"detector {settings.name}: expected {name} float32 {list(shape)}, "
                     f"got {np.dtype(details['dtype'])} {list(shape_of(details))}; build the bundle again"
                 )
+        self._anchors = anchors(settings)  # only now: as many as the model really has
         names = [output["name"] for output in self.interpreter.outputs]
         self._boxes_at, self._scores_at = names.index(settings.boxes), names.index(settings.scores)
 
@@ -76,8 +82,9 @@ class Detector:
             raise ModelRunError(f"detector {self.settings.name}: expected finite outputs, got NaN or infinity")
         points, scores = decode(boxes, logits, self._anchors, self.settings)
         merged = suppress(points, scores, self.settings.min_overlap)
-        found = [self._placed(points, score, to_photograph) for points, score in merged]
-        return tuple(sorted((face for face in found if face.area > 0), key=lambda face: (-face.area, -face.score, face.box)))
+        placed = [self._placed(points, score, to_photograph) for points, score in merged]
+        found = [face for face in placed if face.area > 0 and face.farthest <= FARTHEST]
+        return tuple(sorted(found, key=lambda face: (-face.area, -face.score, face.box)))
 
     def _placed(self, points: Floats, score: float, to_photograph: Affine) -> Detection:
         """From input pixels, counted from the corner, to the photograph's, counted from pixel centres."""
@@ -93,6 +100,13 @@ def letterbox(photo_height: int, photo_width: int, height: int, width: int) -> A
     shift_x = 0.5 * scale - 0.5 - (width * scale - photo_width) / 2
     shift_y = 0.5 * scale - 0.5 - (height * scale - photo_height) / 2
     return (scale, 0.0, shift_x, 0.0, scale, shift_y)
+
+
+def anchor_count(settings: manifest.Detector) -> int:
+    """How many `anchors` there are: told without making them, since a manifest may state more than memory holds."""
+    height, width = settings.input.height, settings.input.width
+    cells = ((height // stride) * (width // stride) for stride in settings.anchors.strides)
+    return sum(cell * count for cell, count in zip(cells, settings.anchors.per_cell, strict=True))
 
 
 def anchors(settings: manifest.Detector) -> Floats:

@@ -130,6 +130,9 @@ def test_a_detector_that_is_not_what_its_settings_say_is_refused() -> None:
         Detector(SETTINGS, tiny_tflite(256, 256, 2, seed=0))
     with pytest.raises(ModelRunError, match=r"float32 \[1, 704, 16\], got float32 \[1, 896, 16\]"):
         Detector(replace(SETTINGS, anchors=Anchors((16, 32), (2, 3), 0.5)), packaged_detector().tflite)
+    # Anchors that would take 275 GB: they are counted, not made.
+    with pytest.raises(ModelRunError, match=r"float32 \[1, 17179869184, 16\], got float32 \[1, 896, 16\]"):
+        Detector(replace(SETTINGS, anchors=Anchors((1,) * 64, (4096,) * 64, 0.5)), packaged_detector().tflite)
 
 
 def test_outputs_that_are_not_finite_are_an_error_and_no_face(blazeface: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +150,12 @@ def test_the_tensor_is_the_letterboxed_photograph(blazeface: Detector, monkeypat
     assert seen[0].shape == (1, 256, 256, 3)
     assert np.array_equal(seen[0][0], picture.astype(np.float32) * np.float32(2 / 255) - np.float32(1))
     assert detector_module.letterbox(256, 256, 256, 256) == (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize("scale", [1e10, 1e20, 1e30])
+def test_faces_that_lie_nowhere_near_the_photograph_are_left_out(scale: float) -> None:
+    """An input of large numbers makes the net give large coordinates, which no crop can be aligned on."""
+    settings = replace(SETTINGS, input=replace(SETTINGS.input, scale=scale, offset=0.0), min_score=0.0)
+    picture = photograph(Identity.draw(5, 0), View.draw(5, 0, 0, 0.4), 200, 200).image
+    for face in Detector(settings, packaged_detector().tflite).find(picture):
+        assert np.abs(face.key_points).max() <= 1e9 and max(map(abs, face.box)) <= 1e9

@@ -20,13 +20,19 @@ final class BlazeFace {
     centres = centres(settings);
   }
 
-  /** How many anchors there are. */
-  int anchors() {
-    return centres.length;
+  /** How many anchors there are: told without making them, since a manifest may state more than memory holds. */
+  static long anchors(DetectorSettings settings) {
+    Anchors anchors = settings.anchors;
+    long count = 0;
+    for (int map = 0; map < anchors.strides.size(); map++) {
+      int stride = anchors.strides.get(map);
+      count += (long) (settings.input.height / stride) * (settings.input.width / stride) * anchors.perCell.get(map);
+    }
+    return count;
   }
 
   /** How many numbers the model gives for an anchor: centre, size, key points. */
-  int values() {
+  static int values(DetectorSettings settings) {
     return 4 + 2 * settings.keyPoints.size();
   }
 
@@ -100,7 +106,7 @@ final class BlazeFace {
   }
 
   private double[][] points(float[] boxes, int anchor) {
-    int at = anchor * values();
+    int at = anchor * values(settings);
     double[] centre = centres[anchor];
     double x = boxes[at] + centre[0];
     double y = boxes[at + 1] + centre[1];

@@ -42,7 +42,6 @@ public final class Detector implements AutoCloseable {
    */
   public Detector(@NotNull DetectorSettings settings, @NotNull ByteBuffer tflite, int threads) {
     this.settings = settings;
-    blazeFace = new BlazeFace(settings);
     table = new InputTable(settings.input, null);
     interpreter = new Interpreter(tflite, "detector " + settings.name, threads);
     boolean made = false;
@@ -50,9 +49,11 @@ public final class Detector implements AutoCloseable {
       boxesAt = interpreter.output(settings.boxes);
       scoresAt = interpreter.output(settings.scores);
       InputContract contract = settings.input;
-      check("input", interpreter.input(), Arrays.asList(1, contract.height, contract.width, 3));
-      check(settings.boxes, interpreter.outputs().get(boxesAt), Arrays.asList(1, blazeFace.anchors(), blazeFace.values()));
-      check(settings.scores, interpreter.outputs().get(scoresAt), Arrays.asList(1, blazeFace.anchors(), 1));
+      long anchors = BlazeFace.anchors(settings);
+      check("input", interpreter.input(), 1, contract.height, contract.width, 3);
+      check(settings.boxes, interpreter.outputs().get(boxesAt), 1, anchors, BlazeFace.values(settings));
+      check(settings.scores, interpreter.outputs().get(scoresAt), 1, anchors, 1);
+      blazeFace = new BlazeFace(settings); // only now: its anchors are as many as the model really has
       made = true;
     } finally {
       if (!made) {
@@ -61,8 +62,9 @@ public final class Detector implements AutoCloseable {
     }
   }
 
-  private void check(String name, TensorInfo tensor, List<Integer> shape) {
-    if (!tensor.shape.equals(shape) || !tensor.dtype.equals("float32")) {
+  private void check(String name, TensorInfo tensor, long... stated) {
+    String shape = Arrays.toString(stated);
+    if (!tensor.shape.toString().equals(shape) || !tensor.dtype.equals("float32")) {
       throw new ModelRunException(
           "detector " + settings.name + ": expected " + name + " float32 " + shape + ", got " + tensor.dtype + " " + tensor.shape
               + "; build the bundle again");

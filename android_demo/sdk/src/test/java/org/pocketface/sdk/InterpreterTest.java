@@ -5,9 +5,12 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
+import com.eclipsesource.json.Json;
+import com.eclipsesource.json.JsonArray;
 import com.eclipsesource.json.JsonObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -17,6 +20,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.Test;
+import org.pocketface.sdk.manifest.DetectorSettings;
+import org.pocketface.sdk.manifest.Manifest;
 import org.pocketface.sdk.manifest.Threshold;
 
 /** A recognizer is shared between threads, closed while others use it, and refuses what is no model. */
@@ -79,6 +84,26 @@ public class InterpreterTest {
     } catch (ModelRunException error) {
       assertEquals("runtime.model", error.code());
       assertTrue(error.getMessage(), error.getMessage().startsWith("zeros: TensorFlow Lite 2."));
+    }
+  }
+
+  @Test
+  public void anchorsAreCountedBeforeTheyAreMade() throws IOException {
+    Bundle bundle = goldens.bundle(goldens.bundles().get(0));
+    JsonObject manifest = Json.parse(bundle.manifestText()).asObject();
+    JsonArray strides = new JsonArray();
+    JsonArray perCell = new JsonArray();
+    for (int map = 0; map < 64; map++) { // 256 x 256 x 4,096 anchors each: more than memory holds, and than an int counts
+      strides.add(1);
+      perCell.add(4096);
+    }
+    manifest.get("detector").asObject().get("anchors").asObject().set("strides", strides).set("per_cell", perCell);
+    DetectorSettings settings =
+        Manifest.read(ByteBuffer.wrap(manifest.toString().getBytes(StandardCharsets.UTF_8)), "test").detector;
+    try (Detector detector = new Detector(settings, bundle.blob(settings.file), 1)) {
+      fail("no model has so many outputs: " + detector.settings().name);
+    } catch (ModelRunException error) {
+      assertTrue(error.getMessage(), error.getMessage().contains("[1, 17179869184, 16], got float32 [1, 896, 16]"));
     }
   }
 
