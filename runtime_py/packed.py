@@ -16,6 +16,7 @@ import hashlib
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,7 +95,7 @@ class CodebookRegion:
     entries: int
     low_bits: int
     high: int
-    low: tuple[int, ...]
+    low: Sequence[int]
     codebook: npt.NDArray[np.uint32] | tuple[float, float]
 
     width = 4
@@ -117,7 +118,7 @@ AnyRegion = Region | CodebookRegion
 def unpack(data: bytes | memoryview, max_bytes: int = MAX_TFLITE_BYTES) -> bytes:
     """The .tflite that `data` was packed from, byte for byte.
 
-    Takes at most 4 * (its size) + 3 * len(data) + 8 MiB of memory, and the .tflite is at most `max_bytes`.
+    Takes at most 4 * (its size) + 3 * len(data) + 8 MiB + 2 KiB for each region of memory, and the .tflite is at most `max_bytes`.
     Errors: PackedError and its subclasses, for whatever bytes come in (docs/bundle-format.md lists them in order).
     """
     view = memoryview(data).cast("B")
@@ -241,9 +242,13 @@ def _read_directory(structure: bytes, header: Header) -> tuple[list[Table], list
 
 
 def _read_tables(fields: _Fields, region: int, count: int, table_count: int) -> tuple[int, ...]:
-    used = tuple(fields.take("<u2", count).tolist())
-    if used and max(used) >= table_count:
-        raise PackedFormatError(f"packed model: region {region}: expected tables below {table_count}, got {max(used)}")
+    return tuple(_view_tables(fields, region, count, table_count).tolist())
+
+
+def _view_tables(fields: _Fields, region: int, count: int, table_count: int) -> npt.NDArray[np.uint16]:
+    used = fields.view("<u2", count)
+    if count and int(used.max()) >= table_count:
+        raise PackedFormatError(f"packed model: region {region}: expected tables below {table_count}, got {used.max()}")
     return used
 
 
@@ -256,7 +261,7 @@ def _read_codebook_region(fields: _Fields, index: int, offset: int, count: int, 
             f"bits above, got {entries} entries and {low_bits} low bits"
         )
     (high,) = _read_tables(fields, index, 1, table_count)
-    low = _read_tables(fields, index, groups if low_bits else 0, table_count)
+    low = _view_tables(fields, index, groups if low_bits else 0, table_count).data  # up to 256 a region: left where they lie
     if kind == LISTED:
         return CodebookRegion(offset, count, entries, low_bits, high, low, fields.view("<u4", entries))
     first, ratio = fields.view("<f8", 2).tolist()
@@ -323,7 +328,7 @@ def _low_parts(tables: list[Table], coded: list[tuple[CodebookRegion, Bytes]], d
         if int(high.max()) >= region.groups:
             raise PackedStreamError(f"packed model: expected indices below {region.entries} at byte {region.offset}, got a higher one")
         if region.low_bits:
-            np.add.at(counts, list(region.low), np.bincount(high, minlength=region.groups))
+            np.add.at(counts, np.asarray(region.low), np.bincount(high, minlength=region.groups))
     starts = np.cumsum(counts) - counts
     lows = np.empty(int(counts.sum()), np.uint8)
     for table in np.flatnonzero(counts).tolist():
@@ -333,7 +338,7 @@ def _low_parts(tables: list[Table], coded: list[tuple[CodebookRegion, Bytes]], d
 
 def _fill_from_codebook(result: Bytes, region: CodebookRegion, high: Bytes, lows: Bytes, starts: npt.NDArray[np.int64]) -> None:
     """The region's floats. `starts` moves on by what is taken from `lows`. In chunks, so that what is held beside stays small."""
-    values, table_of = region.values(), np.array(region.low, np.uint16)
+    values, table_of = region.values(), np.asarray(region.low)
     for begin in range(0, region.count, _CHUNK):
         indices = high[begin : begin + _CHUNK].astype(np.intp)
         if region.low_bits:
@@ -342,6 +347,10 @@ def _fill_from_codebook(result: Bytes, region: CodebookRegion, high: Bytes, lows
             counts = np.bincount(tables, minlength=len(starts))
             low = lows.take(np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(len(order)))
             starts += counts
+            if int(low.max()) >> region.low_bits:
+                raise PackedStreamError(
+                    f"packed model: expected low parts of {region.low_bits} bits at byte {region.offset}, got {int(low.max())}"
+                )
             indices <<= region.low_bits
             indices[order] |= low
         if int(indices.max()) >= region.entries:

@@ -25,7 +25,7 @@ from runtime_py.prefixes import rebuild
 from tests.runtime_py.changed import members, reseal, with_manifest
 from tests.runtime_py.test_bundle import ZIPS, handmade, zip_of
 from tests.runtime_py.test_manifest import DISAGREEMENTS, mutations
-from tests.runtime_py.test_packed import CRAFTED, WRITTEN_BY_THE_FIRST_RELEASE
+from tests.runtime_py.test_packed import CRAFTED, MANY_TABLES, WRITTEN_BY_THE_FIRST_RELEASE
 from tests.runtime_py.test_prefixes import CRAFTED as CRAFTED_LEVELS
 from tests.runtime_py.test_prefixes import STORED, WIDE, stored_with, structure_of
 from tests.tiny_tflite import codebook_layers
@@ -268,6 +268,7 @@ def _packed(small: bytes) -> Iterator[Case]:
     for what, (_, crafted) in CRAFTED.items():
         yield what, crafted
     yield "written by the first release", WRITTEN_BY_THE_FIRST_RELEASE
+    yield "as many tables as there may be", MANY_TABLES
     random = np.random.default_rng(7)
     for bits in range(2, 13):  # geometric codebooks, whose values each language computes for itself
         content, tied = as_tflite(log_min_max(random, (64, 64), bits))

@@ -108,6 +108,7 @@ def unpack_as_documented(data: bytes) -> bytes:
             second_pass[lows[high]].append((target, place))
     decode(second_pass)
     for (start, highs, low, _, book), low_part in zip(books, low_parts, strict=True):
+        assert all(rest < 2**low for rest in low_part)
         indices = [high * 2**low + rest for high, rest in zip(highs, low_part, strict=True)]
         result[start : start + 4 * len(highs)] = b"".join(book[index] for index in indices)
     assert not coded and set(states) == {65536} and len(result) == size and hashlib.sha256(result).digest() == digest
@@ -282,6 +283,10 @@ CRAFTED: dict[str, tuple[type[PackedError], bytes]] = {
     "a codebook past the end": (PackedFormatError, packed_file(LISTED, 7, version=2)),
     "a high part too high": (PackedStreamError, packed_file(with_codebook(32, 7, 0, [0], bytes(28)), 8, version=2)),
     "an index too high": (PackedStreamError, packed_file(with_codebook(33, 63, 3, [0] * 9, struct.pack("<dd", 2, 1)), 8, version=2)),
+    "a low part of more bits": (  # by "or" it would be index 31
+        PackedStreamError,
+        packed_file(with_codebook(33, 32, 2, [0] * 9, struct.pack("<dd", 2, 1)), 8, version=2, result=struct.pack("<ff", 2, 2)),
+    ),
     "a low part without a word": (
         PackedStreamError,
         packed_file(with_codebook(33, 64, 3, [0] + [1] * 8, struct.pack("<dd", 2, 1)), 8, version=2),
@@ -314,15 +319,27 @@ def test_each_thing_that_can_be_wrong_has_its_error(what: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+MANY_TABLES = packed_file(structure([ONE] * packed.MAX_TABLES, [(0, 4, [packed.MAX_TABLES - 1])], b""), 4, result=b"\x07" * 4)
+"""As many tables as there may be, in few bytes."""
+
+
 def test_memory_stays_below_what_is_stated_whatever_a_file_says() -> None:
-    """The largest file from the fewest bytes: one region of 8 planes that are all the same byte, one of indices in two parts; and a deflate
-    bomb."""
+    """The largest file from the fewest bytes: one region of 8 planes that are all the same byte, one of indices in two parts; a deflate
+    bomb; as many tables and as many regions as there may be."""
     size = 4 << 20
     bomb = packed_file(structure([ONE], [(0, size // 8, [0] * 8)], b""), size, result=b"\x07" * size)
     deflate_bomb = packed_file(bytes(64 << 20), 4, structure=1000)
     indices = with_codebook(33, 64, 3, [0] * 9, struct.pack("<dd", 2, 1), size // 4)
     codebook_bomb = packed_file(indices, size, version=2, result=struct.pack("<f", 2) * (size // 4))
-    for data in (bomb, deflate_bomb, codebook_bomb):
+    most = packed.MAX_REGIONS
+    many_regions = packed_file(structure([ONE], [(0, 1, [0] * 8)] * most, b""), 8 * most, result=b"\x07" * 8 * most)
+    for data, length, regions in (
+        (bomb, size, 1),
+        (deflate_bomb, 4, 0),
+        (codebook_bomb, size, 1),
+        (MANY_TABLES, 4, 1),
+        (many_regions, 8 * most, most),
+    ):
         tracemalloc.start()
         try:
             unpack(data)
@@ -330,7 +347,7 @@ def test_memory_stays_below_what_is_stated_whatever_a_file_says() -> None:
             assert data is deflate_bomb
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak <= 4 * size + 3 * len(data) + (8 << 20)
+        assert peak <= 4 * length + 3 * len(data) + (8 << 20) + 2048 * regions
 
 
 def test_a_caller_may_set_a_lower_limit(tflite: bytes, small: bytes) -> None:

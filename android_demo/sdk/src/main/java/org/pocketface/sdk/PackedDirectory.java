@@ -54,13 +54,14 @@ final class PackedDirectory {
     need(fields, 3 * symbols);
     byte[] values = new byte[symbols];
     fields.get(values);
-    int[] frequencies = new int[symbols];
+    short[] frequencies = new short[symbols];
     int sum = 0;
     boolean positive = true;
     for (int symbol = 0; symbol < symbols; symbol++) {
-      frequencies[symbol] = fields.getShort() & 0xFFFF;
-      sum += frequencies[symbol];
-      positive &= frequencies[symbol] > 0;
+      int frequency = fields.getShort() & 0xFFFF;
+      frequencies[symbol] = (short) frequency; // at most 4,096, or the sum below is another
+      sum += frequency;
+      positive &= frequency > 0;
     }
     for (int symbol = 1; symbol < symbols; symbol++) {
       if ((values[symbol] & 0xFF) <= (values[symbol - 1] & 0xFF)) {

@@ -24,7 +24,7 @@ final class PackedModel {
 
   /**
    * The .tflite that {@code data} was packed from, in direct memory, read-only. It is at most 64 MiB, and rebuilding takes at most
-   * 4 * (its size) + 3 * (the packed bytes) + 8 MiB.
+   * 4 * (its size) + 3 * (the packed bytes) + 8 MiB + 2 KiB for each region.
    *
    * @throws PackedException for whatever bytes come in
    */

@@ -118,7 +118,12 @@ final class PackedPlanes {
       int high = highs[value] & 0xFF;
       int index = high << codebook.lowBits;
       if (codebook.lowBits > 0) {
-        index |= lows[next[codebook.low[high]]++] & 0xFF;
+        int low = lows[next[codebook.low[high]]++] & 0xFF;
+        if (low >> codebook.lowBits != 0) {
+          throw new PackedException.Stream(
+              "packed model: expected low parts of " + codebook.lowBits + " bits at byte " + region.offset + ", got " + low);
+        }
+        index |= low;
       }
       if (index >= codebook.entries) {
         throw outside(region);

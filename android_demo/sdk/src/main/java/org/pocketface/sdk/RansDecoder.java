@@ -12,6 +12,10 @@ final class RansDecoder {
 
   private final long[] states;
   private final ByteBuffer words;
+  // Of the table of the run, for each slot: the symbol, its frequency, the slot's place in it.
+  private final byte[] symbol = new byte[RansTable.TOTAL];
+  private final short[] frequency = new short[RansTable.TOTAL];
+  private final short[] place = new short[RansTable.TOTAL];
   private RansTable table;
   private long steps;
   private int lane;
@@ -41,13 +45,21 @@ final class RansDecoder {
   void begin(RansTable table, long count) {
     this.table = table;
     lane = 0;
-    if (table.constant) {
+    if (table.constant()) {
       return;
     }
     steps += (count + states.length - 1) / states.length;
     if (steps > MAX_STEPS) {
       throw new PackedException.Limit(
           "packed model: expected at most " + MAX_STEPS + " steps of " + states.length + " lanes; pack it with more lanes");
+    }
+    int slot = 0;
+    for (int index = 0; index < table.values.length; index++) {
+      for (int within = 0; within < table.frequencies[index]; within++, slot++) {
+        symbol[slot] = table.values[index];
+        frequency[slot] = table.frequencies[index];
+        place[slot] = (short) within;
+      }
     }
   }
 
@@ -57,17 +69,17 @@ final class RansDecoder {
    * @throws PackedException.Stream where the words end too early
    */
   void decode(byte[] target, int start, int count, int stride) {
-    if (table.constant) {
+    if (table.constant()) {
       for (int index = 0; index < count; index++) {
-        target[start + index * stride] = table.symbol[0];
+        target[start + index * stride] = table.values[0];
       }
       return;
     }
     for (int index = 0; index < count; index++) {
       long state = states[lane];
       int slot = (int) state & RansTable.TOTAL - 1;
-      target[start + index * stride] = table.symbol[slot];
-      state = table.frequency[slot] * (state >>> RansTable.BITS) + table.place[slot];
+      target[start + index * stride] = symbol[slot];
+      state = frequency[slot] * (state >>> RansTable.BITS) + place[slot];
       if (state < LOWEST_STATE) {
         if (words.remaining() < 2) {
           throw new PackedException.Stream("packed model: the " + words.limit() / 2 + " coded words end too early");

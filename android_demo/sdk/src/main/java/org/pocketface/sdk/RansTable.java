@@ -1,25 +1,21 @@
 package org.pocketface.sdk;
 
-/** How often each byte occurs in the planes that it codes: for each of 4,096 slots the symbol, its frequency, the slot's place in it. */
+/** How often each byte occurs in the planes that it codes. A file may hold 4,096 tables: what decoding needs beside, {@link RansDecoder} has once. */
 final class RansTable {
   static final int BITS = 12;
   static final int TOTAL = 1 << BITS;
 
-  final boolean constant;
-  final byte[] symbol = new byte[TOTAL];
-  final short[] frequency = new short[TOTAL];
-  final short[] place = new short[TOTAL];
+  final byte[] values;
+  final short[] frequencies;
 
   /** {@code values} ascend; {@code frequencies} are 1 or more and sum to {@link #TOTAL}. */
-  RansTable(byte[] values, int[] frequencies) {
-    constant = values.length == 1;
-    int slot = 0;
-    for (int index = 0; index < values.length; index++) {
-      for (int within = 0; within < frequencies[index]; within++, slot++) {
-        symbol[slot] = values[index];
-        frequency[slot] = (short) frequencies[index];
-        place[slot] = (short) within;
-      }
-    }
+  RansTable(byte[] values, short[] frequencies) {
+    this.values = values;
+    this.frequencies = frequencies;
+  }
+
+  /** Whether it has one symbol, which costs no bits. */
+  boolean constant() {
+    return values.length == 1;
   }
 }

@@ -2,9 +2,12 @@ package org.pocketface.sdk;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
+import static org.junit.Assert.fail;
 
+import com.sun.management.ThreadMXBean;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -25,10 +28,7 @@ public class RefusedTest {
     int cases = 0;
     try (ZipFile zip = new ZipFile(goldens.file("refused.zip"))) {
       for (ZipEntry entry : Collections.list(zip.entries())) {
-        byte[] data = new byte[(int) entry.getSize()];
-        try (DataInputStream stream = new DataInputStream(zip.getInputStream(entry))) {
-          stream.readFully(data);
-        }
+        byte[] data = read(zip, entry);
         String[] parts = entry.getName().split("/", 3);
         String code = code(parts[0], data);
         if (!code.equals(parts[1])) {
@@ -39,6 +39,32 @@ public class RefusedTest {
     }
     assertTrue(cases + " cases", cases > 2000);
     assertEquals(Collections.emptyList(), differ);
+  }
+
+  @Test
+  public void manyTablesTakeNoMoreMemoryThanIsStated() throws IOException {
+    try (ZipFile zip = new ZipFile(goldens.file("refused.zip"))) {
+      for (ZipEntry entry : Collections.list(zip.entries())) {
+        if (entry.getName().startsWith("packed/accepted/") && entry.getName().endsWith("as many tables as there may be")) {
+          byte[] data = read(zip, entry);
+          ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+          long before = threads.getThreadAllocatedBytes(Thread.currentThread().getId());
+          PackedModel.unpack(ByteBuffer.wrap(data));
+          long taken = threads.getThreadAllocatedBytes(Thread.currentThread().getId()) - before;
+          assertTrue(taken + " bytes", taken < 8 << 20); // the .tflite and the file are a few bytes
+          return;
+        }
+      }
+    }
+    fail("refused.zip has no file of many tables");
+  }
+
+  private static byte[] read(ZipFile zip, ZipEntry entry) throws IOException {
+    byte[] data = new byte[(int) entry.getSize()];
+    try (DataInputStream stream = new DataInputStream(zip.getInputStream(entry))) {
+      stream.readFully(data);
+    }
+    return data;
   }
 
   private static String code(String kind, byte[] data) {
