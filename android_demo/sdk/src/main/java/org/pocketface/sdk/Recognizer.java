@@ -86,11 +86,12 @@ public final class Recognizer implements AutoCloseable {
    */
   @NotNull
   public static Recognizer within(@NotNull Bundle bundle, @Nullable String variant, double budgetMs, int threads) {
+    List<Level> levels = bundle.levels(variant).levels;
     if (!(budgetMs > 0)) {
       throw new BudgetException("budget: expected milliseconds above 0, got " + budgetMs);
     }
     List<String> found = new ArrayList<>();
-    for (Level level : bundle.levels(variant).levels) {
+    for (Level level : levels) {
       Embedder embedder = embedder(bundle, bundle.variant(level.variant), threads);
       double taken = Double.NaN;
       try {

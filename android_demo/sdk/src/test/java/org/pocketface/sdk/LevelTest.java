@@ -55,14 +55,20 @@ public class LevelTest {
   }
 
   @Test
-  public void aBudgetTakesTheWidestThatIsFastEnough() {
+  public void aBudgetTakesTheWidestThatIsFastEnough() throws IOException {
     try (Recognizer rich = Recognizer.within(bundle, null, 60_000, 1)) {
       assertEquals(bundle.levels(null).whole, rich.variant().name);
       assertTrue(rich.milliseconds() > 0);
     }
     BudgetException none = assertThrows(BudgetException.class, () -> Recognizer.within(bundle, null, 1e-9, 1));
     assertEquals("budget", none.code());
+    for (Level level : bundle.levels(null).levels) {
+      assertTrue(none.getMessage(), none.getMessage().contains(level.name + ": ")); // each was tried
+    }
     assertThrows(BudgetException.class, () -> Recognizer.within(bundle, null, Double.NaN, 1));
+    Bundle without = goldens.bundle(goldens.bundles().get(0));
+    assertTrue(without.manifest().levels.isEmpty());
+    assertThrows(BundleException.Variant.class, () -> Recognizer.within(without, null, Double.NaN, 1)); // as in Python: levels first
   }
 
   @Test
