@@ -114,7 +114,8 @@ def run_on_phone(progress: Progress) -> str:
     if f"package:{PACKAGE}" not in installed:
         raise SetupError(f"adb: expected the app {PACKAGE} on the phone, it is not there; adb install the APK that toolchain apk made")
     _adb("shell", f"rm -f {PLACE}")
-    _adb("shell", "am", "start", "-n", ACTIVITY, "--ez", "run", "true")
+    # -S: without it a screen that is open already only comes to the front, and does not see that it is to run.
+    _adb("shell", "am", "start", "-S", "-n", ACTIVITY, "--ez", "run", "true")
     progress.say("self-test started on the phone; keep its screen on")
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:

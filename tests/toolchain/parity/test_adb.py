@@ -11,6 +11,7 @@ from runtime_py.bundle import Bundle
 from tests.face_bundle import write_face_bundle
 from toolchain.cli import main
 from toolchain.errors import DataError, PackagingError
+from toolchain.parity import adb
 from toolchain.parity.adb import read_report, run_on_phone
 from toolchain.progress import Progress
 
@@ -147,3 +148,22 @@ def test_without_adb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(PackagingError, match="apt-get install adb"):
         run_on_phone(Progress(quiet=True))
+
+
+def test_the_app_is_started_anew_so_that_an_open_screen_tests_too(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Android documents it: a screen that is open gets no other intent, unless the app is stopped first (-S)."""
+    written = {adb.PLACE: "an old report"}
+
+    def phone(command: tuple[str, ...], what: str) -> str:
+        words = command[2:]
+        if words[0] == "pm":
+            return f"package:{adb.PACKAGE}\n"
+        if words[0].startswith("rm -f "):
+            written.pop(words[0].split()[-1], None)
+        elif words[:2] == ("am", "start") and "-S" in words and words[-3:] == ("--ez", "run", "true"):
+            written[adb.PLACE] = report(bundle)
+        return written.get(adb.PLACE, "") if words[0].startswith("cat ") else ""
+
+    monkeypatch.setattr(adb.tools, "run", phone)
+    monkeypatch.setattr(adb, "_PATIENCE", 0.1)
+    assert run_on_phone(Progress(quiet=True)) == report(bundle)
