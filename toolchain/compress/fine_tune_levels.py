@@ -27,8 +27,9 @@ from toolchain.losses.supervised import supervised
 from toolchain.model import Model, trainable_copy
 from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
 from toolchain.training.loop import Batch, Phase, TrainSettings, fit
+from toolchain.training.shared_batch_norm import SharedBatchNorm
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, SharedBatchNorm)
 
 
 class _Level:

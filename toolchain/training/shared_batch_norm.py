@@ -28,7 +28,7 @@ class _SumOverProcesses(torch.autograd.Function):
         return total
 
 
-class _OverProcesses(nn.Module):
+class SharedBatchNorm(nn.Module):
     """Stands in for a batch norm in training, on its parameters and running statistics."""
 
     def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
@@ -77,7 +77,7 @@ def share_batch_norm(net: nn.Module) -> dict[str, nn.Module]:
     }
     for name, module in found.items():
         assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
-        net.set_submodule(name, _OverProcesses(module).train(module.training))
+        net.set_submodule(name, SharedBatchNorm(module).train(module.training))
     return found
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from tests.toolchain.compress.tiny import context
+from tests.toolchain.training.test_train import python
 from toolchain.backbones import VGGGAP, MobileFaceNet
 from toolchain.compress.channel_groups import ChannelGroup, channel_groups, kept_channels
 from toolchain.compress.fine_tune_levels import FineTuneLevels, SummedLevels
@@ -144,6 +145,26 @@ def test_the_stages_train_and_leave_what_they_must(tmp_path: Path) -> None:
     assert not torch.equal(gain, start.net.get_parameter("features.0.1.weight")), "the gains start anew"
     again = FineTuneLevels(CentreLoss(), FEW).apply(ordered, context(tmp_path / "again"))
     assert again.fingerprint() == tuned.fingerprint()
+
+
+def frozen_run(work: Path) -> None:
+    """FineTuneLevels, as a process of several runs it."""
+    start = model_of(VGG)
+    tuned = FineTuneLevels(CentreLoss(), FEW).apply(start, context(work)).net.state_dict()
+    norms = [name for name, module in start.net.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    for name, tensor in start.net.state_dict().items():
+        frozen = name.rpartition(".")[0] in norms
+        assert torch.equal(tensor, tuned[name]) == frozen, name
+
+
+def test_batch_norm_is_frozen_on_several_processes_too(tmp_path: Path) -> None:
+    script = tmp_path / "two.py"
+    work = str(tmp_path / "work")
+    script.write_text(
+        f"from pathlib import Path\nfrom tests.toolchain.compress.test_prioritise import frozen_run\nfrozen_run(Path({work!r}))\n"
+    )
+    done = python(script, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
