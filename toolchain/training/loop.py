@@ -156,7 +156,8 @@ def fit(
         raise DataError(f"{name}: expected at least {settings.batch} faces (one batch), got {len(faces)}; give more, or a smaller batch")
     fabric = _fabric(settings, context)
     _keep_freed_memory()
-    task = _Task(net, objective).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Onto the device first: MatrixMuon's views and the shared norms' buffers are those of the storage that is trained.
+    task = _Task(net, objective).to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     norms = share_batch_norm(task) if fabric.world_size > 1 else {}
     optimizers = _optimizers(task, settings)
     module, *wrapped = fabric.setup(task, *optimizers)

@@ -33,6 +33,8 @@ class MatrixMuon(torch.optim.Muon):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         matrices = self.param_groups[0]["params"]
         for matrix, weight, order in zip(matrices, self._weights, self._orders, strict=True):
+            if matrix.data_ptr() != weight.data_ptr():
+                raise RuntimeError("MatrixMuon: a weight was moved, to a device or another layout, after the optimiser was made")
             matrix.grad = None if weight.grad is None else weight.grad.permute(order).reshape(matrix.shape)
         return super().step(closure)
 

@@ -35,6 +35,16 @@ def test_a_step_is_the_same_in_either_layout() -> None:
     assert float((last - plain).abs().max()) < 0.05 * float((last - start).abs().max())
 
 
+def test_weights_that_were_moved_are_refused_rather_than_left_as_they_are() -> None:
+    conv = nn.Conv2d(8, 16, 3, bias=False)
+    muon = MatrixMuon(conv.parameters(), lr=0.1, weight_decay=0.0)
+    conv(torch.randn(2, 8, 6, 6)).square().mean().backward()
+    muon.step()
+    conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with pytest.raises(RuntimeError, match="was moved"):
+        muon.step()
+
+
 def test_weights_that_are_no_matrix_in_memory_are_refused_rather_than_copied() -> None:
     with pytest.raises(RuntimeError, match="view"):
         MatrixMuon([nn.Parameter(torch.randn(8, 16, 3, 3)[:, ::2])], lr=0.1, weight_decay=0.0)
