@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import torch
 from onnx import TensorProto, numpy_helper
 from onnx2torch.node_converters.activations import OnnxPReLU
 from onnx2torch.node_converters.binary_math_operations import OnnxBinaryMathOperation
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from runtime_py.bundle import InputContract
+from toolchain import onnx_session
 from toolchain.errors import DataError
 
 
@@ -21,35 +23,52 @@ def net_from_onnx(name: str, data: bytes, contract: InputContract) -> fx.GraphMo
     """The net of an ONNX file, in evaluation mode: `[N, 3, H, W]` in the contract's range to `[N, D]`.
 
     `name` is used in messages. Errors: DataError where the bytes are no ONNX, where input or output are not those of a
-    face embedder of the contract's size, where a layer is unknown to onnx2torch, or where the batch size is fixed in a layer.
+    face embedder of the contract's size, where a layer is unknown to onnx2torch or misread by it, or where the batch size is fixed
+    in a layer.
     """
     model = _parse(name, data)
     _check_input(name, model, contract)
-    _constants_as_initializers(model)
     _any_batch_size(model)
+    read = model.SerializeToString()  # before the model is rewritten, so that a mistake of ours is seen too
     try:
+        _constants_as_initializers(model)
         net = onnx2torch.convert(model)
     except (NotImplementedError, RuntimeError, ValueError, KeyError) as error:
         raise DataError(f"{name}: onnx2torch cannot make a torch net of it: {_one_line(error)}") from None
     _plain_layers(net)
     net = _flat_output(net.eval())
-    _check_runs(name, net, contract)
+    images = _check_runs(name, net, contract)
+    _check_same(name, net, read, images[:1])
     return net
 
 
 def _parse(name: str, data: bytes) -> onnx.ModelProto:
     try:
         model = onnx.load_model_from_string(data)
-        if any(item.data_location == TensorProto.EXTERNAL for item in model.graph.initializer):
-            raise DataError(f"{name}: its weights lie in other files; save the ONNX with its weights inside")
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError, TypeError) as error:
-        raise DataError(f"{name}: expected an ONNX model, got bytes that are none ({_one_line(error)})") from None
     except Exception as error:  # protobuf's DecodeError has a different class in each of its implementations
-        if type(error).__name__ != "DecodeError":
+        if not isinstance(error, ValueError | TypeError) and type(error).__name__ != "DecodeError":
             raise
         raise DataError(f"{name}: expected an ONNX model, got bytes that are none ({_one_line(error)})") from None
+    # Before anything reads a tensor: onnx and onnxruntime would take any file of the working folder for weights.
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
+        raise DataError(f"{name}: its weights lie in other files; save the ONNX with its weights inside")
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError, TypeError) as error:
+        raise DataError(f"{name}: expected an ONNX model, onnx's checker refuses it: {_one_line(error)}") from None
     return model
+
+
+def _tensors(message: Any) -> Iterator[TensorProto]:
+    """Every tensor in a protobuf message, wherever ONNX has room for one: initializers, dense and sparse, attributes, subgraphs,
+    functions."""
+    if isinstance(message, TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for item in [value] if hasattr(value, "ListFields") else value:
+                yield from _tensors(item)
 
 
 def _check_input(name: str, model: onnx.ModelProto, contract: InputContract) -> None:
@@ -62,8 +81,14 @@ def _check_input(name: str, model: onnx.ModelProto, contract: InputContract) -> 
     wanted = [None, 3, contract.height, contract.width]
     fits = len(sizes) == 4 and all(size is None or size <= 0 or size == want for size, want in zip(sizes[1:], wanted[1:], strict=True))
     if kind.elem_type != TensorProto.FLOAT or not fits:
-        got = ["?" if size is None else size for size in sizes]
-        raise DataError(f"{name}: expected input float32 [N, 3, {contract.height}, {contract.width}], got type {kind.elem_type} {got}")
+        kinds = TensorProto.DataType
+        got = kinds.Name(kind.elem_type) if kind.elem_type in kinds.values() else f"type {kind.elem_type}"
+        shape = ["?" if size is None else size for size in sizes]
+        size = f"{contract.height} x {contract.width}"
+        raise DataError(
+            f"{name}: expected input FLOAT [N, 3, {contract.height}, {contract.width}], got {got} {shape}; export it for faces of {size}, "
+            "the only size that is taken"
+        )
 
 
 def _constants_as_initializers(model: onnx.ModelProto) -> None:
@@ -90,14 +115,14 @@ def _any_batch_size(model: onnx.ModelProto) -> None:
 
 
 def _plain_layers(net: fx.GraphModule) -> None:
-    """Additions become torch.add, and PReLU with slopes `[C, 1, 1]` or of one value becomes torch's, whose slopes are
-    parameters and can be trained."""
+    """Additions become torch.add, and PReLU with a slope a channel or one in all becomes torch's, whose slopes are parameters and can
+    be trained."""
     modules = dict(net.named_modules())
     for node in list(net.graph.nodes):
         layer = modules.get(node.target) if node.op == "call_module" else None
         if isinstance(layer, OnnxPReLU) and node.args[1].op == "get_attr":
             slope = net.get_buffer(node.args[1].target)
-            if slope.ndim > 0 and slope.numel() == slope.shape[0]:
+            if _by_channel(slope, modules.get(node.args[0].target)):
                 plain = nn.PReLU(slope.numel())
                 plain.weight = nn.Parameter(slope.detach().clone().reshape(-1))
                 setattr(net, node.target, plain)
@@ -115,6 +140,17 @@ def _plain_layers(net: fx.GraphModule) -> None:
             delattr(initializers, name)
 
 
+def _by_channel(slope: Tensor, before: nn.Module | None) -> bool:
+    """Whether a PReLU's slopes are torch's, one a channel or one in all. ONNX broadcasts them from the last axis: `[C, 1, 1]` on maps,
+    and `[C]` only behind a layer that gives `[N, C]`; `[C]` on maps is one a column."""
+    sizes = list(slope.shape)
+    if slope.numel() == 1:
+        return True
+    if len(sizes) == 1:
+        return isinstance(before, nn.Linear | nn.BatchNorm1d)
+    return sizes[-2:] == [1, 1] and (len(sizes) == 3 or (len(sizes) == 4 and sizes[0] == 1))
+
+
 def _flat_output(net: fx.GraphModule) -> fx.GraphModule:
     """Ends the graph with a flatten, so that `[N, D, 1, 1]` becomes `[N, D]`; it changes nothing on `[N, D]`."""
     output = next(node for node in net.graph.nodes if node.op == "output")
@@ -125,8 +161,8 @@ def _flat_output(net: fx.GraphModule) -> fx.GraphModule:
 
 
 @torch.no_grad()
-def _check_runs(name: str, net: fx.GraphModule, contract: InputContract) -> None:
-    """Two images at once must give what each gives alone: training, encoding and parity use batches."""
+def _check_runs(name: str, net: fx.GraphModule, contract: InputContract) -> Tensor:
+    """Two images at once must give what each gives alone: training, encoding and parity use batches. Returns these two."""
     values = np.random.default_rng(0).uniform(0, 255, (2, 3, contract.height, contract.width))
     images = torch.from_numpy(values * contract.scale + contract.offset).float()
     try:
@@ -134,11 +170,29 @@ def _check_runs(name: str, net: fx.GraphModule, contract: InputContract) -> None
     except (RuntimeError, ValueError, IndexError) as error:
         reason = _one_line(error)
         raise DataError(f"{name}: the net does not run on two images at once ({reason}); export it with a free batch size") from None
-    if both.ndim != 2 or both.shape[0] != 2 or not torch.isfinite(both).all():
-        raise DataError(f"{name}: expected a finite embedding [N, D] of each image, got {list(both.shape)}")
+    if both.ndim != 2 or both.shape[0] != 2 or not both.is_floating_point() or not torch.isfinite(both).all():
+        got = f"{str(both.dtype).removeprefix('torch.')} {list(both.shape)}"
+        raise DataError(f"{name}: expected a finite embedding [N, D] of each image, got {got}")
     # 1e-3 of the embedding's length: batching may change the order of sums in fp32 (about 1e-5 here), not the result.
     if (both[:1] - alone).norm() > 1e-3 * alone.norm():
         raise DataError(f"{name}: an image's embedding depends on its batch; export it in evaluation mode with a free batch size")
+    return images
+
+
+@torch.no_grad()
+def _check_same(name: str, net: fx.GraphModule, model: bytes, image: Tensor) -> None:
+    """The torch net must compute what the file says. Every later comparison is with torch, and would not see a layer that was misread:
+    onnx2torch ignores some settings of Resize, for one."""
+    ours = net(image).double().numpy().reshape(-1)
+    theirs = onnx_session.run(name, onnx_session.session(name, model), image.numpy()).astype(np.float64).reshape(-1)
+    # Again 1e-3: sums in another order.
+    if ours.shape != theirs.shape or not np.linalg.norm(ours - theirs) <= 1e-3 * np.linalg.norm(theirs):
+        lengths = np.linalg.norm(ours) * np.linalg.norm(theirs)
+        found = f"cosine {ours @ theirs / lengths:.4f}" if ours.shape == theirs.shape and lengths > 0 else "of another size or length zero"
+        raise DataError(
+            f"{name}: the torch net gives another embedding than onnxruntime ({found}): onnx2torch misreads one of its layers; export it "
+            "with plainer ones, where Resize and PRelu are the first to look at"
+        )
 
 
 def _one_line(error: Any) -> str:

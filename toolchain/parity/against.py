@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 from ai_edge_litert import schema_py_generated as schema
-from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException
 
 from runtime_py.bundle import check_tflite
 from runtime_py.errors import BundleModelError
 from runtime_py.manifest import InputContract, Quantization, TensorSpec
+from toolchain import onnx_session
 from toolchain.convert import flatbuffer
 from toolchain.errors import DataError
 from toolchain.kept import KeptBytes
@@ -31,7 +31,6 @@ from toolchain.parity.tolerance import Arithmetic, arithmetic
 from toolchain.progress import Progress
 
 _DTYPES = {schema.TensorType.FLOAT32: "float32", schema.TensorType.INT8: "int8", schema.TensorType.UINT8: "uint8"}
-_ORT_ERRORS = (Fail, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 LEAST_COSINE = {Arithmetic.FLOAT: 0.9999, Arithmetic.MIXED: 0.97, Arithmetic.INTEGER: 0.9}
 """What is asked of each face unless told otherwise. Floats of both sides differ by about 1e-5, and weights rounded to fp16 by 2^-11 of
@@ -56,7 +55,7 @@ def against(
     `least`: the cosine that every face must reach; None: LEAST_COSINE of the .tflite's arithmetic. Errors: DataError where a file
     is not what it should be, or the two do not take and give the same.
     """
-    data = _read(tflite)
+    data = _read(tflite, "a .tflite")
     try:
         check_tflite(memoryview(data), str(tflite))
     except BundleModelError as error:
@@ -111,11 +110,11 @@ def _faces(images: Images | None, contract: InputContract) -> Images:
     return images
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: expected a .tflite, cannot read it ({error.strerror})") from None
+        raise DataError(f"{path}: expected {what}, cannot read it ({error.strerror})") from None
 
 
 def _input_of(path: Path, data: bytes) -> TensorSpec:
@@ -150,12 +149,7 @@ def _layout(where: str, shape: Any) -> _Image:
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    try:
-        session = onnxruntime.InferenceSession(_read(path), options, providers=["CPUExecutionProvider"])
-    except _ORT_ERRORS as error:
-        raise DataError(f"{path}: expected an ONNX model, onnxruntime says: {' '.join(str(error).split())[:200]}") from None
+    session = onnx_session.session(str(path), _read(path, "an ONNX model"))
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
         counts = f"{len(session.get_inputs())} and {len(session.get_outputs())}"
         raise DataError(f"{path}: expected one input and one output, got {counts}")
@@ -166,11 +160,7 @@ def _run_onnx(path: Path, session: onnxruntime.InferenceSession, inputs: npt.NDA
     """Embeddings `[N, D]` of length 1, one image at a time: the file may have a fixed batch."""
     rows = []
     for tensor in inputs.transpose(0, 3, 1, 2) if first else inputs:
-        try:
-            (output,) = session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(tensor[None])})
-        except _ORT_ERRORS as error:
-            raise DataError(f"{path}: onnxruntime cannot run it: {' '.join(str(error).split())[:200]}") from None
-        rows.append(np.asarray(output, np.float64).reshape(-1))
+        rows.append(onnx_session.run(str(path), session, tensor[None]).astype(np.float64).reshape(-1))
     found = np.stack(rows)
     lengths = np.linalg.norm(found, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or (lengths == 0).any():
