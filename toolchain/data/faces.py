@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import os
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from toolchain import files
 from toolchain.errors import DataError
 from toolchain.progress import Progress
 
@@ -74,8 +77,9 @@ class Faces:
         if not paths:
             raise DataError("no image folder or tar was given")
         kept = None if cache is None else cache / f"faces-{_stamp(paths)}.npy"
-        if kept is not None and kept.exists() and kept.with_suffix(".txt").exists():
-            return Faces(np.load(kept, mmap_mode="r", allow_pickle=False), tuple(kept.with_suffix(".txt").read_text().splitlines()))
+        found = None if kept is None else _read_kept(kept)
+        if found is not None:
+            return found
         names, images = [], []
         for path in paths:
             for name, data in (progress or Progress(quiet=True)).track(_members(Path(path)), f"reading {Path(path).name}"):
@@ -88,13 +92,19 @@ class Faces:
             raise DataError(f"{', '.join(map(str, paths))}: no image found; expected <identity>/<image> with {', '.join(IMAGE_SUFFIXES)}")
         faces = Faces(np.stack(images), tuple(names))
         if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(f".{os.getpid()}.npy")
-            np.save(partial, faces.images)
-            partial.with_suffix(".txt").write_text("\n".join(names))
-            os.replace(partial.with_suffix(".txt"), kept.with_suffix(".txt"))
-            os.replace(partial, kept)
+            files.write(kept.with_suffix(".txt"), "\n".join(names))
+            with files.partial(kept) as partial, partial.open("wb") as stream:
+                np.save(stream, faces.images)
         return faces
+
+
+def _read_kept(path: Path) -> Faces | None:
+    """What an earlier run kept at `path`, its names beside it, one a line; None where there is nothing whole."""
+    try:
+        names = path.with_suffix(".txt").read_bytes().decode().split("\n")
+        return Faces(np.load(path, mmap_mode="r", allow_pickle=False), tuple(names))
+    except (OSError, EOFError, ValueError, DataError):
+        return None
 
 
 def is_aside(identity: str) -> bool:
@@ -117,13 +127,26 @@ def family(identity: str) -> str:
 
 def _stamp(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for path in paths:
-        if not Path(path).exists():
+    for path in map(Path, paths):
+        if not path.exists():
             raise DataError(f"{path}: no such file or folder")
-        for item in [Path(path)] if Path(path).is_file() else sorted(Path(path).rglob("*")):
-            status = item.stat()
-            digest.update(f"{item.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        for item in [path] if path.is_file() else _images(path):
+            try:
+                status = item.stat()
+                # Bytes, since a folder's name need not be text.
+                digest.update(os.fsencode(f"{item.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n"))
+            except OSError as error:
+                raise DataError(f"{item}: cannot be read ({error.strerror}); mend it or take it away") from None
     return digest.hexdigest()[:24]
+
+
+def _images(folder: Path) -> list[Path]:
+    """All files with an image's name below a folder, in name order; links that lead nowhere too, which reading them then says."""
+    try:
+        named = (item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES)
+        return sorted(item for item in named if item.is_file() or (item.is_symlink() and not item.exists()))
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror}); give a folder or a tar of images") from None
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -131,9 +154,13 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_dir():
-        for item in sorted(path.rglob("*")):
-            if item.is_file() and item.suffix.lower() in IMAGE_SUFFIXES:
-                yield item.relative_to(path).as_posix(), item.read_bytes()
+        for item in _images(path):
+            name = _checked(item.relative_to(path).as_posix(), path)
+            try:
+                data = item.read_bytes()
+            except OSError as error:
+                raise DataError(f"{item}: cannot be read ({error.strerror}); mend it or take it away") from None
+            yield name, data
         return
     try:
         with tarfile.open(path) as archive:
@@ -141,14 +168,29 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
                 if member.isfile() and member.name.lower().endswith(IMAGE_SUFFIXES):
                     stream = archive.extractfile(member)
                     assert stream is not None  # a regular file always has one
-                    yield member.name, stream.read()
-    except (tarfile.TarError, EOFError, OSError) as error:
+                    yield _checked(member.name, path), stream.read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{path}: expected a folder or a tar of images, got something that cannot be read as one ({error})") from None
+
+
+def _checked(name: str, path: Path) -> str:
+    """The name of an image, one line of text: names are kept and hashed as lines of UTF-8. Error: DataError where it is not."""
+    if "\n" in name or not _is_text(name):
+        raise DataError(f"{path}: the name of image {name!r} is not one line of text in UTF-8; rename it")
+    return name
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False  # bytes that are no UTF-8, as the file system's names and tar's may be
+    return True
 
 
 def _decode(name: str, data: bytes) -> npt.NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: what Pillow says of a broken PNG
         raise DataError(f"{name}: cannot be decoded as an image ({error})") from None
