@@ -125,10 +125,11 @@ def constant_net(folder: Path, operation: str, inputs: list[str], output: list[i
     return path
 
 
-def test_an_onnx_net_whose_images_mix_in_a_batch_is_refused(tmp_path: Path) -> None:
+def test_an_onnx_net_whose_images_mix_in_a_batch_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     contract = InputContract(4, 4)
     with pytest.raises(DataError, match=r"net\.onnx: .*batch"):
         load_model(constant_net(tmp_path, "Reshape", ["x", "shape"], [2, 24]), contract)
+    assert capsys.readouterr().err == ""
 
 
 def test_an_onnx_operation_that_is_unknown_to_torch_is_one_line(tmp_path: Path) -> None:
