@@ -58,7 +58,20 @@ def test_a_crop_has_its_points_where_the_template_says() -> None:
     assert crop.mean() < 5  # and nothing else is there
 
 
-@pytest.mark.parametrize("points", [np.full((4, 2), 7.0), POINTS * np.nan, POINTS[:1], POINTS[:3]])
+@pytest.mark.parametrize(
+    "points", [np.full((4, 2), 7.0), POINTS * np.nan, POINTS[:1], POINTS[:3], POINTS * 1e8, POINTS * 1e20, POINTS * 1e300]
+)
 def test_points_without_direction_are_refused(points: np.ndarray) -> None:
     with pytest.raises(AlignmentError):
         similarity(points, POINTS)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3, 1e7])
+def test_points_that_are_far_apart_give_a_crop(scale: float) -> None:
+    assert align(np.zeros((20, 20, 3), np.uint8), POINTS * scale, POINTS, 112, 112).shape == (112, 112, 3)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-150, 1e-157, 1e8, 1e20])
+def test_a_template_that_no_crop_can_be_aligned_to_is_refused(scale: float) -> None:
+    with pytest.raises(AlignmentError):
+        align(np.zeros((20, 20, 3), np.uint8), POINTS, POINTS * scale, 112, 112)
