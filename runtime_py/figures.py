@@ -86,6 +86,10 @@ class KeptTar:
     kept_low: Annotated[float, Bounds(0)]
     kept_high: Annotated[float, Bounds(0)]
 
+    def __post_init__(self) -> None:
+        if self.reference == 0:
+            raise ValueError("reference: expected a rate above 0, of which a share can be kept, got 0")
+
 
 @dataclass(frozen=True)
 class FaceTerms:

@@ -238,9 +238,13 @@ class Golden:
     """What a right runtime gives. Detected points may differ by `pixel_tolerance` pixels, crops by `crop_tolerance` grey
     levels; the tensor of a stored crop is exact."""
 
-    images: tuple[GoldenImage, ...]
+    images: Annotated[tuple[GoldenImage, ...], Items(1)]
     pixel_tolerance: Annotated[float, Bounds(0)]
     crop_tolerance: Annotated[int, Bounds(0, 255)]
+
+    def __post_init__(self) -> None:
+        if not any(image.faces for image in self.images):
+            raise ValueError("images: expected a face at least, got none")
 
 
 @dataclass(frozen=True)
@@ -336,6 +340,7 @@ class Manifest:
         for image in self.golden.images:
             uses.append((image.image, "golden-image"))
             uses += [(face.crop, "golden-crop") for face in image.faces]
+            self._check_key_points(image)
         if self.detector is not None:
             uses.append((self.detector.file, "detector"))
         for path, role in uses:
@@ -344,6 +349,14 @@ class Manifest:
         faces = sum(len(image.faces) for image in self.golden.images)
         for variant in self.variants:
             self._check_sizes(variant, files, 4 * faces * self.embedding.size)
+
+    def _check_key_points(self, image: GoldenImage) -> None:
+        names = None if self.detector is None else self.detector.key_points
+        for face in image.faces:
+            if names is not None and len(face.key_points) != len(names):
+                raise ValueError(
+                    f"golden: expected {len(names)} key points of {face.crop}, as the detector has, got {len(face.key_points)}"
+                )
 
     def _check_sizes(self, variant: Variant, files: Mapping[str, File], golden_bytes: int) -> None:
         stored = files[variant.file]
@@ -385,7 +398,7 @@ def read_manifest(text: bytes, where: str) -> Manifest:
         version = value.get("schema") if isinstance(value, dict) else None
         match = re.fullmatch(r"([1-9][0-9]{0,3}|0)[.]([1-9][0-9]{0,3}|0)", version) if isinstance(version, str) else None
         if match is None:
-            raise TypedJsonError(f"manifest.schema: expected a version such as 1.0, got {version!r}")
+            raise TypedJsonError(f"manifest.schema: expected a version such as 1.0, got {typed_json.shown(version)}")
         if int(match[1]) != SCHEMA_MAJOR:
             raise BundleVersionError(
                 f"{where}: expected manifest schema {SCHEMA_MAJOR}.x, got {version}; use a release of the runtime that reads it"

@@ -42,7 +42,10 @@ def selftest(bundle: Bundle, threads: int = 1) -> tuple[Check, ...]:
         for image in golden.images:
             checks += _check_image(bundle, image, found)
     faces = [face for image in golden.images for face in image.faces]
-    crops = [read_image(bytes(bundle.blob(face.crop)), face.crop) for face in faces]
+    try:
+        crops = [read_image(bytes(bundle.blob(face.crop)), face.crop) for face in faces]
+    except PocketFaceError as error:
+        return (*checks, Check("crops", False, str(error)))
     checks += [_check_tensor(bundle, face, crop) for face, crop in zip(faces, crops, strict=True)]
     checks += [_check_variant(bundle, name, crops, threads) for name in bundle.variants]
     return tuple(checks)
@@ -50,9 +53,9 @@ def selftest(bundle: Bundle, threads: int = 1) -> tuple[Check, ...]:
 
 def _check_image(bundle: Bundle, image: GoldenImage, found: Finder) -> list[Check]:
     """Boxes and key points, then the crop on the stored key points, of each face of a photograph."""
-    photograph = read_image(bytes(bundle.blob(image.image)), image.image)
     golden = bundle.manifest.golden
     try:
+        photograph = read_image(bytes(bundle.blob(image.image)), image.image)
         detections = found.detector.find(photograph)
     except PocketFaceError as error:
         return [Check(f"detect {image.image}", False, str(error))]
@@ -71,8 +74,11 @@ def _check_image(bundle: Bundle, image: GoldenImage, found: Finder) -> list[Chec
 
 def _check_crop(bundle: Bundle, face: GoldenFace, photograph: Pixels, found: Finder) -> Check:
     golden = bundle.manifest.golden
-    stored = read_image(bytes(bundle.blob(face.crop)), face.crop)
-    crop = found.crop(photograph, np.array(face.key_points, np.float64))
+    try:
+        stored = read_image(bytes(bundle.blob(face.crop)), face.crop)
+        crop = found.crop(photograph, np.array(face.key_points, np.float64))
+    except PocketFaceError as error:
+        return Check(f"align {face.crop}", False, str(error))
     if crop.shape != stored.shape:
         return Check(f"align {face.crop}", False, f"expected {describe_array(stored)}, got {describe_array(crop)}")
     away = int(np.abs(crop.astype(np.int16) - stored).max())

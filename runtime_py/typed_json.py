@@ -11,11 +11,14 @@ import json
 import math
 import re
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+
+_SHOWN = 60
 
 
 class TypedJsonError(ValueError):
@@ -58,8 +61,8 @@ def parse(text: bytes) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise TypedJsonError(f"expected each name once in an object, got {next(name for name in names if names.count(name) > 1)!r} twice")
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise TypedJsonError(f"expected each name once in an object, got {shown(twice)} twice")
     return result
 
 
@@ -104,7 +107,7 @@ class _Reader:
         if origin is Mapping:
             if not isinstance(value, dict):
                 raise _mismatch(where, "an object", value)
-            return types.MappingProxyType({name: self.read(arguments[1], item, f"{where}.{name}") for name, item in value.items()})
+            return types.MappingProxyType({name: self.read(arguments[1], item, f"{where}.{_name(name)}") for name, item in value.items()})
         return _scalar(annotation, value, where)
 
     def _object(self, annotation: Any, value: Any, where: str) -> Any:
@@ -114,7 +117,9 @@ class _Reader:
         fields = {field.name: field for field in dataclasses.fields(annotation)}
         unknown = sorted(set(value) - set(fields))
         if unknown and not self.ignore_unknown:
-            raise TypedJsonError(f"{where}.{unknown[0]}: expected one of {', '.join(fields)}, got a name that this schema does not have")
+            raise TypedJsonError(
+                f"{where}.{_name(unknown[0])}: expected one of {', '.join(fields)}, got a name that this schema does not have"
+            )
         for name, field in fields.items():
             if name not in value and not has_default(field):
                 raise TypedJsonError(f"{where}.{name}: expected a value, it is missing")
@@ -145,6 +150,11 @@ class _Reader:
         return tuple(self.read(kind, item, f"{where}[{index}]") for index, (kind, item) in enumerate(zip(arguments, value, strict=True)))
 
 
+def _name(name: str) -> str:
+    """A name that somebody else chose, in the path of a message: what is no plain ASCII of one line is escaped."""
+    return name if name.isascii() and name.isprintable() and len(name) <= _SHOWN else shown(name)
+
+
 def has_default(field: dataclasses.Field[Any]) -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
@@ -161,5 +171,12 @@ def _scalar(annotation: Any, value: Any, where: str) -> Any:
 
 
 def _mismatch(where: str, expected: str, value: Any) -> TypedJsonError:
-    got = json.dumps(value, ensure_ascii=True)
-    return TypedJsonError(f"{where}: expected {expected}, got {got if len(got) <= 60 else got[:57] + '...'}")
+    return TypedJsonError(f"{where}: expected {expected}, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A JSON value in a message: on one line and short, however long or deeply nested it is."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value[:_SHOWN] if isinstance(value, str) else value, ensure_ascii=True)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -135,6 +137,12 @@ def _set(*path_and_value: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+_KEPT = {"far": 1e-4, "tar": 0.0, "reference": 0.5, "kept_low": 0, "kept_high": 0}
+_TERMS = {
+    **{"protocol": "x", "data_sha256": "d" * 64, "images": 1, "identities": 1, "kept": [_KEPT], "rank1": 0, "reference_rank1": 0},
+    **{"equal_error_rate": 0, "reference_equal_error_rate": 0, "drift_far": 0, "threshold_drift": 0},
+    **{"min_cosine": 0, "p1_cosine": 0, "p50_cosine": 0},
+}
 DISAGREEMENTS = {
     "a default variant that is not there": _set("default_variant", "other"),
     "two variants of one name": _set("variants", 1, "name", "plain"),
@@ -155,6 +163,9 @@ DISAGREEMENTS = {
     "two levels of one name": _set("levels", 0, "levels", 1, "name", "100"),
     "a level that matches itself": _set("levels", 0, "matching", 0, "probe", "100"),
     "a level that matches one that is not there": _set("levels", 0, "matching", 0, "probe", "25"),
+    "no golden image": _set("golden", "images", []),
+    "golden images without a face": _set("golden", "images", 0, "faces", []),
+    "a share kept of nothing": _set("variants", 0, "face_terms", [{**_TERMS, "kept": [{**_KEPT, "reference": 0}]}]),
     "files out of order": lambda value: value["files"].reverse(),
 }
 
@@ -163,6 +174,45 @@ DISAGREEMENTS = {
 def test_parts_that_disagree_are_refused(bundle_bytes: bytes, what: str) -> None:
     with pytest.raises(BundleManifestError):
         Bundle.parse(with_manifest(bundle_bytes, DISAGREEMENTS[what]), "test")
+
+
+def test_what_disagreements_are_made_from_agrees(bundle_bytes: bytes) -> None:
+    Bundle.parse(with_manifest(bundle_bytes, _set("variants", 0, "face_terms", [_TERMS])), "test")
+
+
+@pytest.mark.parametrize("points", [0, 1, 5, 7])
+def test_golden_faces_have_the_key_points_of_the_detector(face_bundle: Path, points: int) -> None:
+    def change(value: dict[str, Any]) -> None:
+        face = value["golden"]["images"][0]["faces"][0]
+        face["key_points"] = (face["key_points"] * 2)[:points]
+
+    with pytest.raises(BundleManifestError, match=f"golden: expected 6 key points of .*, got {points}"):
+        Bundle.parse(with_manifest(face_bundle.read_bytes(), change), "test")
+
+
+def test_many_names_take_no_time_and_the_one_that_is_there_twice_is_told() -> None:
+    names = [f'"{number}":0' for number in range(100_000)]
+    start = time.process_time()
+    with pytest.raises(BundleManifestError, match='got "99999" twice'):
+        read_manifest(f"{{{','.join([*names, names[-1]])}}}".encode(), "test")
+    assert time.process_time() - start < 5  # comparing each with each would take minutes
+
+
+@pytest.mark.parametrize("depth", range(940, 1000, 5))
+def test_lists_however_deep_are_refused_and_not_printed(bundle_bytes: bytes, depth: int) -> None:
+    for name in ("name", "schema"):
+        text = json.dumps({**json.loads(members(bundle_bytes)["manifest.json"]), name: "@"}).replace('"@"', "[" * depth + "]" * depth)
+        with pytest.raises(BundleManifestError):
+            read_manifest(text.encode(), "test")
+
+
+@pytest.mark.parametrize("name", ["a\nerror: forged", "\u2028", "\x1b[2J", "X" * 1000])
+def test_messages_are_one_short_line_whatever_names_a_manifest_has(bundle_bytes: bytes, name: str) -> None:
+    for change in (_set(name, 1), _set("target", "minimum", name, 1), _set("schema", name), _set("target", "name", name)):
+        with pytest.raises(BundleManifestError) as caught:
+            Bundle.parse(with_manifest(bundle_bytes, change), "test")
+        message = str(caught.value)
+        assert message.isascii() and message.isprintable() and len(message) < 500, message
 
 
 # The input contract

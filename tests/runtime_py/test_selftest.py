@@ -79,6 +79,24 @@ def test_a_photograph_without_its_faces_is_told(face_bundle: Path) -> None:
     assert checks["detect golden/photo-1.png"].detail == "expected 1 faces, found 0"
 
 
+def test_a_golden_image_that_is_none_and_points_that_coincide_are_checks_that_failed(face_bundle: Path) -> None:
+    def photo(parts: dict) -> None:
+        parts["golden/photo-0.png"] = b"not an image"
+
+    assert [name for name in failed(face_bundle, blobs=photo)] == ["detect golden/photo-0.png"]
+
+    def coincide(manifest: dict) -> None:
+        face = manifest["golden"]["images"][0]["faces"][0]
+        face["key_points"] = [[1, 1]] * len(face["key_points"])
+
+    assert [name.split()[0] for name in failed(face_bundle, coincide)] == ["detect", "align"]
+
+    def crops(parts: dict) -> None:
+        parts.update({name: b"not an image" for name in parts if "-face-" in name})
+
+    assert [name.split()[0] for name in failed(face_bundle, blobs=crops)] == ["align"] * 4 + ["crops"]
+
+
 def test_a_bundle_without_a_detector_is_tested_from_its_crops_on(tmp_path: Path) -> None:
     path = tmp_path / "bare.pface"
     write_face_bundle(path, detector=False)
