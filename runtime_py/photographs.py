@@ -18,16 +18,19 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2
 
 @dataclass(frozen=True, eq=False)
 class Named:
-    """An encoded image: its bytes, or why they could not be had."""
+    """An encoded image: its bytes, the file that has them, or why they could not be had."""
 
     name: str
-    content: bytes | ImageError | SourceError
+    content: bytes | Path | ImageError | SourceError
 
     @property
     def data(self) -> bytes:
-        """The bytes. Error: the one that kept them from being read."""
+        """The bytes; of a file they are read now, so that many photographs take the memory of one. Error: the one that keeps them from
+        being read."""
         if isinstance(self.content, bytes):
             return self.content
+        if isinstance(self.content, Path):
+            return read_bytes(self.content)
         raise self.content
 
 
@@ -71,19 +74,11 @@ def _images_of(path: Path) -> Iterator[Named]:
         files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*"))
         for name, file in files:
             if _wanted(name) and _is_file(file):
-                yield read(name, file)
+                yield Named(name, file)
     elif is_tar(path):
         yield from _members(path)
     else:
-        yield read(str(path), path)
-
-
-def read(name: str, file: Path) -> Named:
-    """The image file `file` under `name`, with what kept it from being read in place of its bytes."""
-    try:
-        return Named(name, read_bytes(file))
-    except (ImageError, SourceError) as error:
-        return Named(name, error)
+        yield Named(str(path), path)
 
 
 def _is_file(path: Path) -> bool:
@@ -109,8 +104,10 @@ def _members(path: Path) -> Iterator[Named]:
                 if len(data) != member.size:
                     raise SourceError(f"{path}: expected {member.size} bytes of {member.name}, got {len(data)}; the archive is cut off")
                 yield Named(member.name, data)
-    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-        raise SourceError(f"{path}: expected a whole tar archive: {' '.join(str(error).split())}; get the file again") from None
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, RecursionError, MemoryError) as error:
+        # RecursionError: tarfile reads headers about the next header one within the other, however many there are in a row.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SourceError(f"{path}: expected a whole tar archive: {reason}; get the file again") from None
 
 
 def _wanted(name: str) -> bool:

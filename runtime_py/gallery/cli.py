@@ -253,7 +253,7 @@ def _by_person(options: Namespace, identifier: Identifier) -> Iterator[tuple[str
             raise SourceError("--camera: expected --name, whose face it sees, got none")
         yield options.name, _shots(options, identifier)
         return
-    found = list(images(options.paths))
+    found = list(images(options.paths))  # names and files; only a tar's photographs are all in memory at once
     if options.name is not None:
         yield options.name, found
         return

@@ -28,7 +28,7 @@ from runtime_py.gallery.people import Person, TemplateModel, check_name
 from runtime_py.image import Pixels, check_photograph, read_image
 from runtime_py.landmarks import Marked, faces_of
 from runtime_py.manifest import Threshold
-from runtime_py.photographs import Named, read
+from runtime_py.photographs import Named
 from runtime_py.quality import Quality, quality
 from runtime_py.recognizer import Face, Recognizer
 
@@ -198,5 +198,5 @@ def _name(photograph: Source, number: int) -> str:
 def _pixels(photograph: Named | str | os.PathLike[str] | npt.NDArray[np.uint8]) -> Pixels:
     if isinstance(photograph, np.ndarray):
         return check_photograph(photograph)
-    named = photograph if isinstance(photograph, Named) else read(str(photograph), Path(photograph))
+    named = photograph if isinstance(photograph, Named) else Named(str(photograph), Path(photograph))
     return read_image(named.data, named.name)

@@ -76,6 +76,35 @@ def test_a_damaged_archive_is_a_typed_error(tmp_path: Path, mode: str) -> None:
         list(images([path]))
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_an_archive_of_headers_about_headers_is_a_typed_error(tmp_path: Path, kind: bytes) -> None:
+    about = tarfile.TarInfo("././@LongLink")
+    body = b"a.png\0" if kind == tarfile.GNUTYPE_LONGNAME else b"11 path=ab\n"
+    about.type, about.size = kind, len(body)
+    path = tmp_path / "x.tar"
+    path.write_bytes((about.tobuf(tarfile.GNU_FORMAT) + body.ljust(512, b"\0")) * 1500 + tarfile.TarInfo("b.png").tobuf() + bytes(1024))
+    with pytest.raises(SourceError, match="whole tar archive"):
+        list(images([path]))
+
+
+def test_what_may_not_be_looked_at_is_named_and_the_others_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that may be listed and not entered, as a user meets it."""
+    (tmp_path / "a.png").write_bytes(b"1")
+    (tmp_path / "b.png").write_bytes(b"2")
+    is_file = Path.is_file
+
+    def refused(path: Path) -> bool:
+        if path.name == "a.png":
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    first, second = images([tmp_path])
+    assert second.data == b"2"
+    with pytest.raises(SourceError, match="a.png: cannot be read: Permission denied"):
+        _ = first.data
+
+
 def test_garbage_behind_an_xz_header_is_a_typed_error(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.xz"
     path.write_bytes(lzma.compress(bytes(20000))[:12] + bytes(500))
