@@ -49,7 +49,8 @@ class Kept:
 
     def find(self, stage: Stage, model: Model, context: Context) -> Model | None:
         """The kept result of `stage` on `model`: the package's, found by stage and model alone, or the user's, found by
-        images and seed too. None where there is none. Error: DataError where the package's is damaged."""
+        images, seed and the files that the stage reads too. None where there is none. Error: DataError where the package's is damaged,
+        or such a file is missing."""
         shipped = self.shipped / f"{shipped_key(stage, model)}.safetensors"
         if shipped.exists():
             return read_result(shipped, stage.prepared(model))
@@ -82,9 +83,11 @@ def shipped_key(stage: Stage, model: Model) -> str:
 
 
 def own_key(stage: Stage, model: Model, context: Context) -> str:
-    """The key of a user's own result."""
+    """The key of a user's own result. Error: DataError where a file that the stage reads is missing."""
     given = [None if faces is None else faces.fingerprint() for faces in (context.faces, context.aside)]
-    return key_of(stage=stage.describe(), model=model.fingerprint(), faces=given, seed=context.seed)
+    read = stage.reads()
+    made_from = {"stage": stage.describe(), "model": model.fingerprint(), "faces": given, "seed": context.seed}
+    return key_of(**made_from, **({"reads": read} if read else {}))
 
 
 def write_result(path: Path, before: Model, after: Model) -> None:

@@ -111,6 +111,11 @@ class Stage(ABC):
     def apply(self, model: Model, context: Context) -> Model:
         """A new model; `model` stays as it was. The same model, settings, seed and data give the same bytes."""
 
+    def reads(self) -> tuple[str, ...]:
+        """The sha256 of each file that the settings name and that the result depends on: `describe` has their names alone. Error:
+        DataError for a file that is missing."""
+        return ()
+
     def describe(self) -> dict[str, Any]:
         """The stage's name and settings as JSON values: part of the manifest and of the key of its kept result."""
         return describe(self)

@@ -13,12 +13,14 @@ from torch import nn
 
 from runtime_py.bundle import InputContract
 from toolchain.data.faces import Faces
+from toolchain.distill import Distill, Inherit, Teacher
 from toolchain.encodings import Binary, Palette
 from toolchain.errors import DataError
 from toolchain.kept import Kept, own_key, read_result, shipped_key, write_result
 from toolchain.model import Model
 from toolchain.progress import Progress
 from toolchain.stage import Context, Stage
+from toolchain.training.loop import Phase, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def faces(seed: int) -> Faces:
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     Shift.runs.clear()
-    return Context(tmp_path / "work", faces(0), progress=Progress(quiet=True))
+    return Context(tmp_path / "work", faces=faces(0), progress=Progress(quiet=True))
 
 
 def test_a_result_comes_back_with_its_weights_encodings_and_ranges(tmp_path: Path) -> None:
@@ -98,6 +100,22 @@ def test_another_setting_model_image_or_seed_runs_again(context: Context, tmp_pa
     kept.apply(Shift(), tiny(), replace(context, seed=1))
     assert len(Shift.runs) == 5
     assert len(set(Shift.runs)) == 5, "each has a working folder of its own, so that no run goes on from another's checkpoint"
+
+
+def test_another_teacher_of_the_same_name_makes_another_key(context: Context, tmp_path: Path) -> None:
+    path = tmp_path / "t.onnx"
+    teacher = Teacher(path, InputContract(4, 4))
+    settings = TrainSettings((Phase(1),))
+    for stage in (Distill((teacher,), settings), Inherit(teacher, (teacher,))):
+        keys = []
+        for data in (b"one", b"two"):
+            path.write_bytes(data)
+            keys.append((own_key(stage, tiny(), context), shipped_key(stage, tiny())))
+        path.unlink()
+        assert keys[0][0] != keys[1][0]
+        assert keys[0][1] == keys[1][1] == shipped_key(stage, tiny()), "what comes with the package is found without the teachers"
+        with pytest.raises(DataError, match="t.onnx"):
+            own_key(stage, tiny(), context)
 
 
 def test_what_comes_with_the_package_is_found_without_images(context: Context, tmp_path: Path) -> None:

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from runtime_py.bundle import InputContract
 from tests.conftest import RECIPE, Built
+from toolchain.bundling import build
 from toolchain.cli import main
+from toolchain.distill import Distill, Teacher
 from toolchain.errors import RecipeError
 from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe
 from toolchain.report import sweep_page
 from toolchain.sweep.points import Row
 from toolchain.sweep.settings import meant, point_recipe
-from toolchain.sweep.sweep import Swept
+from toolchain.sweep.sweep import Swept, point_key
+from toolchain.training.loop import Phase, TrainSettings
 
 TINY: Recipe = find_recipe(str(RECIPE))
 
@@ -42,6 +46,19 @@ def test_weights_are_trained_anew_only_where_the_net_or_its_training_changes() -
     default = find_recipe("default")
     assert point_recipe(default, {"clustered.clusters": "16"}).weights == default.weights
     assert point_recipe(default, {"width": "0.25"}).weights is None
+
+
+def test_a_point_is_known_by_its_teachers_bytes_too(tmp_path: Path) -> None:
+    path = tmp_path / "t.onnx"
+    stage = Distill((Teacher(path, InputContract(32, 32)),), TrainSettings((Phase(1),)))
+    keys = set()
+    for data in (b"one", b"two"):
+        path.write_bytes(data)
+        keys.add(point_key(build.Order(dataclasses.replace(TINY, train=(stage,)), None, None, None, ()), "faces"))
+    assert len(keys) == 2
+    path.unlink()
+    shipped = dataclasses.replace(find_recipe("default"), train=(stage,))
+    assert point_key(build.Order(shipped, None, None, None, ()), "faces"), "no teacher is read where weights come with the recipe"
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,9 @@ class Distill(Stage):
         if self.by.needs_classes and (len(self.teachers) > 1 or self.mixup or self.cut):
             raise RecipeError(f"Distill: {type(self.by).__name__} needs one teacher and faces of one identity each, so no mixup and no cut")
 
+    def reads(self) -> tuple[str, ...]:
+        return tuple(sha256 for teacher in self.teachers for sha256 in teacher.reads())
+
     def apply(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Distill")
         if self.by.needs_classes:

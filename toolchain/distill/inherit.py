@@ -204,6 +204,9 @@ class Inherit(Stage):
     ridge: float = 1e-3
     """Added to the diagonal of each least-squares problem, as a share of its mean."""
 
+    def reads(self) -> tuple[str, ...]:
+        return tuple(sha256 for teacher in (self.wide, *self.teachers) for sha256 in teacher.reads())
+
     @torch.no_grad()
     def apply(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Inherit")

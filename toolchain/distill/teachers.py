@@ -40,6 +40,10 @@ class ReadyTeacher:
 class AnyTeacher(ABC):
     """Frozen settings of a teacher."""
 
+    def reads(self) -> tuple[str, ...]:
+        """The sha256 of each file that it is read from. Error: DataError for one that is missing."""
+        return ()
+
     @abstractmethod
     def ready(self, context: Context) -> ReadyTeacher:
         """The teacher; whatever it needs for that is done here. Errors: DataError."""
@@ -62,9 +66,12 @@ class Teacher(AnyTeacher):
             hint = "set POCKETFACE_DATA to the folder that holds it"
             raise DataError(f"{self.path}: expected a teacher's ONNX file ({error.strerror}); {hint}") from None
 
+    def reads(self) -> tuple[str, ...]:
+        return (hashlib.sha256(self.read()).hexdigest(),)
+
     def ready(self, context: Context) -> ReadyTeacher:
         """The teacher. Error: DataError where its file is missing."""
-        return ReadyTeacher(self.path.name, hashlib.sha256(self.read()).hexdigest(), self.input, self.net)
+        return ReadyTeacher(self.path.name, self.reads()[0], self.input, self.net)
 
     def net(self) -> nn.Module:
         """The teacher as a torch module, `[N, 3, H, W]` in its contract's range to `[N, D]`, with frozen weights."""

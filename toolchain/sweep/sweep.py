@@ -42,11 +42,11 @@ def _better(other: Row, row: Row) -> bool:
 
 
 def sweep(order: SweepOrder) -> Swept:
-    """Makes every point. Errors: RecipeError for names and values, before anything runs; DataError for the images; SetupError where Ray
-    is not installed or its cluster cannot be reached. A point that fails is among `failed`."""
+    """Makes every point. Errors: RecipeError for names and values, before anything runs; DataError for the images, and for a teacher that
+    is missing; SetupError where Ray is not installed or its cluster cannot be reached. A point that fails is among `failed`."""
     builds = [order.build_order(settings) for settings in order.points()]
     faces = Faces.read(order.images, order.cache / "faces", order.progress).fingerprint()
-    places = [order.cache / "sweeps" / f"{_key(item, faces)}.json" for item in builds]
+    places = [order.cache / "sweeps" / f"{point_key(item, faces)}.json" for item in builds]
     known = {number: path for number, path in enumerate(places) if path.exists()}
     if known:
         order.progress.say(f"{len(known)} of {len(builds)} points are kept from before")
@@ -61,11 +61,15 @@ def sweep(order: SweepOrder) -> Swept:
     return Swept(tuple(rows), failed)
 
 
-def _key(item: build.Order, faces: str) -> str:
+def point_key(item: build.Order, faces: str) -> str:
+    """What the figures of a point are kept under; `faces`: the images' fingerprint."""
     weights = None if item.recipe.weights is None else key_of(weights=item.recipe.weights.read_bytes().hex())
     chosen = [variant.name for variant in item.chosen]
+    # Where weights come with the recipe, what its training would read does not count, and need not be there.
+    stages = [*(item.recipe.train if weights is None else ()), *(stage for variant in item.chosen for stage in variant.stages)]
+    read = [sha256 for stage in stages for sha256 in stage.reads()]
     made_from = {"recipe": describe(item.recipe), "variants": chosen, "weights": weights, "faces": faces, "versions": conversion_versions()}
-    return key_of(**made_from, steps=item.steps, seed=item.seed, version=toolchain.__version__)
+    return key_of(**made_from, steps=item.steps, seed=item.seed, version=toolchain.__version__, **({"reads": read} if read else {}))
 
 
 def _trainings(builds: Sequence[build.Order]) -> list[int | None]:
