@@ -33,6 +33,7 @@ COMMANDS = (
     "align",
     "inspect",
     "methods",
+    "report",
     "sensitivity",
     "setup-arm64",
     "sweep",
@@ -144,6 +145,12 @@ BAD: dict[str, list[str]] = {
     ],
     "inspect": [f"inspect {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
     "methods": ["methods nonesuch"],
+    "report": [
+        *[f"report {{bad}}/{kind}.pface --out {{out}}" for kind in (*KINDS, "damaged", "cut")],
+        "report {bundle} --out {bad}/text.txt",
+        "report {bundle} --images {bad}/folder --out {out}",
+        "report {bundle} --show-faces --out {out}",
+    ],
     "sensitivity": [
         "sensitivity nonesuch",
         "sensitivity {recipe}",

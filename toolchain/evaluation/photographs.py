@@ -169,6 +169,8 @@ def _rank1(names: Sequence[str], rows: dict[str, npt.NDArray[np.floating]]) -> t
     for name in names:
         if name in rows:
             enrolled.setdefault(name.split("/")[0], name)
+    if not enrolled:
+        return len(names), 0
     people, gallery = list(enrolled), np.stack([rows[name] for name in enrolled.values()])
     asked = [name for name in names if name not in enrolled.values()]
     right = [name for name in asked if name in rows and people[int((gallery @ rows[name]).argmax())] == name.split("/")[0]]

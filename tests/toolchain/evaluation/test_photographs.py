@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 import runtime_py
-from runtime_py.recognizer import finder
+from runtime_py.image import Pixels
+from runtime_py.recognizer import Face, finder
 from tests.face_bundle import write_face_bundle
 from toolchain.bundling.golden import png
 from toolchain.cli import main
 from toolchain.data.synthetic import Identity, View, photograph
+from toolchain.evaluation.photographs import by_variant, report
 from toolchain.evaluation.second_pass import SecondPass
+from toolchain.progress import Progress
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,20 @@ def test_what_the_report_counts(bundle: Path, people: Path, tmp_path: Path, caps
     assert (own["found"], own["asked"], own["right"]) == (4, 3, 2) and again["found"] == mirrored["found"] == 4
     assert own["compared"] == 1 and own["likeness_mean"] == pytest.approx(1, abs=1e-6), "its own crop"
     assert own["milliseconds"]["median"] > 0
+
+
+class Blind:
+    """A detector that finds nobody."""
+
+    def faces(self, photograph: Pixels) -> tuple[Face, ...]:
+        return ()
+
+
+def test_a_detector_that_finds_nobody_is_a_row_like_the_others(bundle: Path, people: Path) -> None:
+    opened = runtime_py.Bundle.open(bundle)
+    found = report(opened, by_variant(opened, None), [people], [], [("blind", Blind())], Progress(quiet=True))
+    own, *_, blind = found.ways
+    assert own.right == 2 and (blind.name, blind.found, blind.asked, blind.right, blind.rank1) == ("blind", 0, 5, 0, 0.0)
 
 
 def test_a_second_pass_finds_the_drawn_points(bundle: Path) -> None:
