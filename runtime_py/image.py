@@ -31,7 +31,8 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_BYTES = 2**28
 MAX_PIXELS = 2**27
-"""134 million: more than the largest phone cameras give (108 million), and 400 MB as RGB."""
+"""134 million: 400 MB as RGB, and about 1.6 GB while it is read (12 bytes a pixel), 3.4 GB where it has
+transparency (25). The few phone cameras that give more (200 million) give smaller pictures as well."""
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """Pillow's names of what is read. JPEG covers MPO, which phones write with a second picture in it. No format that runs another
 program (EPS) is among them."""
@@ -135,6 +136,8 @@ def _to_rgb(image: Image.Image, name: str) -> Pixels:
         raise
     except Image.DecompressionBombError as error:
         raise ImageSizeError(f"{name}: expected at most {MAX_PIXELS} pixels: {_reason(error)}") from None
+    except MemoryError:
+        raise ImageSizeError(f"{name}: expected an image that fits memory, got {width} x {height} pixels; scale the image down") from None
     except _DAMAGE as error:
         raise ImageTruncatedError(f"{name}: expected a whole image, got damaged data ({_reason(error)}); get the file again") from None
 

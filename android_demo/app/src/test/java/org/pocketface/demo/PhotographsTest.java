@@ -2,6 +2,7 @@ package org.pocketface.demo;
 
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
 import android.graphics.Bitmap;
@@ -130,6 +131,23 @@ public final class PhotographsTest {
       fail("opened");
     } catch (PocketFaceException error) {
       assertEquals("bundle.read", error.code());
+    }
+  }
+
+  @Test
+  public void whatThereIsNoMemoryForIsToldByItsCode() {
+    InputStream large = new InputStream() {
+      @Override
+      public int read() {
+        throw new OutOfMemoryError("as where the heap is full");
+      }
+    };
+    try {
+      Photographs.read(large, "picture.jpg");
+      fail("read");
+    } catch (PocketFaceException error) {
+      assertEquals("image.size", error.code());
+      assertTrue(error.getMessage(), error.getMessage().startsWith("picture.jpg: there is not memory"));
     }
   }
 

@@ -22,7 +22,7 @@ public abstract class ImageException extends PocketFaceException {
     }
   }
 
-  /** image.size: more pixels or bytes than are read. */
+  /** image.size: more pixels or bytes than are read, or than there is memory for. */
   public static final class Size extends ImageException {
     public Size(@NotNull String message) {
       super("image.size", message);

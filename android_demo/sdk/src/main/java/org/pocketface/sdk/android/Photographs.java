@@ -28,10 +28,20 @@ public final class Photographs {
    * {@code name} stands for it in messages.
    *
    * @throws SourceException where the stream cannot be read
-   * @throws ImageException where it is no picture that can be used
+   * @throws ImageException where it is no picture that can be used, or there is not memory for it
    */
   @NotNull
   public static Pixels read(@NotNull InputStream stream, @NotNull String name) {
+    byte[] encoded;
+    try {
+      encoded = bytes(stream, name);
+    } catch (OutOfMemoryError error) {
+      throw new ImageException.Size(name + ": there is not memory for the image file; scale the image down");
+    }
+    return read(encoded, name);
+  }
+
+  private static byte[] bytes(InputStream stream, String name) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     byte[] part = new byte[1 << 16];
     try {
@@ -44,13 +54,13 @@ public final class Photographs {
     } catch (IOException error) {
       throw new SourceException(name + ": cannot be read: " + error.getMessage());
     }
-    return read(bytes.toByteArray(), name);
+    return bytes.toByteArray();
   }
 
   /**
    * The picture in an encoded image's bytes; {@code name} stands for it in messages.
    *
-   * @throws ImageException where it is no picture that can be used
+   * @throws ImageException where it is no picture that can be used, or there is not memory for it
    */
   @NotNull
   public static Pixels read(@NotNull byte[] encoded, @NotNull String name) {
@@ -60,8 +70,17 @@ public final class Photographs {
     if (options.outWidth < 1 || options.outHeight < 1) {
       throw new ImageException.Format(name + ": expected an image (JPEG, PNG, WebP, HEIF, GIF, BMP), got something else");
     }
-    UprightPicture picture = new UprightPicture(options.outHeight, options.outWidth, orientation(encoded));
-    options.inJustDecodeBounds = false;
+    int height = options.outHeight;
+    int width = options.outWidth;
+    try {
+      return decode(encoded, name, new UprightPicture(height, width, orientation(encoded)));
+    } catch (OutOfMemoryError error) {
+      throw noMemory(name, height, width);
+    }
+  }
+
+  private static Pixels decode(byte[] encoded, String name, UprightPicture picture) {
+    BitmapFactory.Options options = new BitmapFactory.Options();
     options.inPremultiplied = false; // colours as they are stored, also where they are transparent
     Bitmap bitmap = BitmapFactory.decodeByteArray(encoded, 0, encoded.length, options);
     if (bitmap == null) {
@@ -78,10 +97,23 @@ public final class Photographs {
   /**
    * The pixels of an upright bitmap, of any configuration.
    *
-   * @throws ImageException.Size where it has too many pixels
+   * @throws ImageException.Size where it has too many pixels, or there is not memory for them
    */
   @NotNull
   public static Pixels pixels(@NotNull Bitmap bitmap) {
+    try {
+      return upright(bitmap);
+    } catch (OutOfMemoryError error) {
+      throw noMemory("bitmap", bitmap.getHeight(), bitmap.getWidth());
+    }
+  }
+
+  /** A phone's app may have 256 MB, which a photograph of 50 million pixels fills. */
+  private static ImageException noMemory(String name, int height, int width) {
+    return new ImageException.Size(name + ": there is not memory for " + height + " x " + width + " pixels; scale the image down");
+  }
+
+  private static Pixels upright(Bitmap bitmap) {
     UprightPicture picture = new UprightPicture(bitmap.getHeight(), bitmap.getWidth(), ExifInterface.ORIENTATION_NORMAL);
     if (bitmap.getConfig() != Bitmap.Config.HARDWARE) {
       copy(bitmap, picture);
