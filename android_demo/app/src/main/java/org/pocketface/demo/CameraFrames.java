@@ -20,6 +20,7 @@ import android.view.Surface;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.pocketface.sdk.PocketFaceException;
 
 /**
  * A camera's frames, upright, on a thread of its own. The camera that looks at the user is taken where there is one, otherwise the first.
@@ -83,6 +84,8 @@ final class CameraFrames implements ImageReader.OnImageAvailableListener {
       fail(error.getMessage());
     } catch (SecurityException error) {
       fail(error.getMessage());
+    } catch (IllegalArgumentException error) {
+      fail(error.getMessage()); // the camera was taken off meanwhile
     }
   }
 
@@ -110,6 +113,8 @@ final class CameraFrames implements ImageReader.OnImageAvailableListener {
       Frame frame = listener.toFill();
       CameraImage.read(image, turn, frame, front, SystemClock.elapsedRealtime());
       listener.filled(frame);
+    } catch (PocketFaceException error) {
+      fail(error.getMessage()); // planes that are not as Android promises
     } finally {
       image.close();
     }
@@ -173,6 +178,10 @@ final class CameraFrames implements ImageReader.OnImageAvailableListener {
         opened.createCaptureSession(Collections.singletonList(surface), new SessionEvents(opened), handler);
       } catch (CameraAccessException error) {
         fail(error.getMessage());
+      } catch (IllegalStateException error) {
+        fail(error.getMessage()); // it was closed meanwhile
+      } catch (IllegalArgumentException error) {
+        fail(error.getMessage()); // the surface was given up meanwhile
       }
     }
 
@@ -206,6 +215,8 @@ final class CameraFrames implements ImageReader.OnImageAvailableListener {
         fail(error.getMessage());
       } catch (IllegalStateException error) {
         fail(error.getMessage()); // it was closed meanwhile
+      } catch (IllegalArgumentException error) {
+        fail(error.getMessage()); // the surface was given up meanwhile
       }
     }
 
