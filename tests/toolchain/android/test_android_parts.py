@@ -118,9 +118,13 @@ def test_results_of_maven_tests_count_only_for_the_sources_they_ran_on(tmp_path:
         maven_tests.read(sources)
     (tmp_path / "app/target/surefire-reports/TEST-A.xml").write_text('<testsuite tests="3" skipped="1" errors="0" failures="0"/>')
     assert [(proof.ran, proof.found) for proof in maven_tests.read(sources)] == [(True, "2 Maven tests passed, 1 left out")] * 2
-    later = (tmp_path / "sdk/target/surefire-reports/TEST-A.xml").stat().st_mtime + 5
-    os.utime(tmp_path / "sdk" / "src" / "A.java", (later, later))
-    assert [proof.ran for proof in maven_tests.read(sources)] == [False, True]
+    now = (tmp_path / "app/target/surefire-reports/TEST-A.xml").stat().st_mtime
+    # What is changed, and whether the tests of the SDK and of the app, which run the SDK, still count.
+    for changed, ran in {"sdk/src/A.java": [False, False], "app/src/A.java": [True, False], "pom.xml": [False, False]}.items():
+        (tmp_path / changed).touch()
+        os.utime(tmp_path / changed, (now + 5, now + 5))
+        assert [proof.ran for proof in maven_tests.read(sources)] == ran
+        os.utime(tmp_path / changed, (now - 5, now - 5))
 
 
 def test_a_bundle_that_is_damaged_becomes_no_app(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

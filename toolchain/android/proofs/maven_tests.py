@@ -15,20 +15,29 @@ from toolchain.errors import PackagingError
 
 PARTS = {"sdk": "jvm-goldens", "app": "screens"}
 """The name of the proof that each part's tests are."""
+_RUN = {"sdk": ("sdk",), "app": ("sdk", "app")}
+"""The parts whose sources each part's tests run: the app's run the SDK."""
 _HOW = "`mvn -f android_demo/pom.xml test` in a checkout runs it"
 
 
 def read(sources: Sources) -> list[Proof]:
     """What the last Maven run says of each part. Error: PackagingError where a test of these sources failed."""
-    return [_read(sources.root / part, name) for part, name in PARTS.items()]
+    return [_read(sources.root, part, name) for part, name in PARTS.items()]
 
 
-def _read(part: Path, name: str) -> Proof:
-    results = sorted((part / "target" / "surefire-reports").glob("TEST-*.xml"))
+def _changed(root: Path, part: str) -> float:
+    """When what the part's tests run was changed last."""
+    files = [root / "pom.xml"]
+    for run in _RUN[part]:
+        files += [root / run / "pom.xml", *(root / run / "src").rglob("*")]
+    return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
+
+
+def _read(root: Path, part: str, name: str) -> Proof:
+    results = sorted((root / part / "target" / "surefire-reports").glob("TEST-*.xml"))
     if not results:
         return Proof(name, False, _HOW)
-    changed = max((path.stat().st_mtime for path in (part / "src").rglob("*") if path.is_file()), default=0.0)
-    if min(path.stat().st_mtime for path in results) < changed:
+    if min(path.stat().st_mtime for path in results) < _changed(root, part):
         return Proof(name, False, f"its sources changed since; {_HOW}")
     counts = {"tests": 0, "skipped": 0, "failures": 0, "errors": 0}
     for path in results:
@@ -37,7 +46,7 @@ def _read(part: Path, name: str) -> Proof:
             counts[kind] += int(suite.get(kind, "0"))
     if counts["failures"] + counts["errors"]:
         raise PackagingError(
-            f"{part.name}: expected its Maven tests to pass, {counts['failures'] + counts['errors']} of {counts['tests']} failed; mend them"
+            f"{part}: expected its Maven tests to pass, {counts['failures'] + counts['errors']} of {counts['tests']} failed; mend them"
         )
     ran = counts["tests"] - counts["skipped"]
     return Proof(name, ran > 0, f"{ran} Maven tests passed, {counts['skipped']} left out" if ran else f"every test was left out; {_HOW}")
