@@ -3,7 +3,7 @@ package org.pocketface.sdk;
 import org.jetbrains.annotations.NotNull;
 
 /**
- * Base of everything that the SDK throws on purpose. {@link #code()} is the same as in the Python runtime (docs/bundle-format.md)
+ * Base of everything that the SDK throws because of bad input. {@link #code()} is the same as in the Python runtime (docs/bundle-format.md)
  * and stays the same between releases; the message is one line for people: what was expected, what came, where, and what to do.
  *
  * <pre>
@@ -26,7 +26,7 @@ import org.jetbrains.annotations.NotNull;
  * ├── ImageException           an image that cannot be used
  * │   ├── Format               image.format      not an image, or of a kind that is not read
  * │   ├── Truncated            image.truncated   it ends too early, or its data are damaged
- * │   ├── Size                 image.size        more pixels or bytes than are read
+ * │   ├── Size                 image.size        more pixels or bytes than are read, or than memory holds
  * │   ├── Mode                 image.mode        pixels that have no stated meaning as colours
  * │   └── Array                image.array       an array of another shape than images have
  * ├── FaceException            a photograph's faces cannot be had
@@ -37,10 +37,12 @@ import org.jetbrains.annotations.NotNull;
  * ├── ModelRunException        runtime.model     TFLite refused a model, or its tensors are not those stated
  * ├── EmbeddingException       embedding         not finite, of length zero, or of another size
  * ├── ThresholdException       threshold         not a similarity, or none is known for what was asked
+ * ├── BudgetException          budget            no level of a net embeds a face in the time that was given
  * └── GalleryException         gallery.…         a gallery that cannot be used (package gallery; docs/gallery-format.md)
  * </pre>
  *
- * Unchecked, as Kotlin has no other kind. What is thrown on purpose is said of every method.
+ * Unchecked, as Kotlin has no other kind. What is thrown on purpose is said of every method. Mistakes of the caller are Java's own:
+ * {@link IllegalStateException} for what is closed, {@link IllegalArgumentException} for fewer threads than one.
  */
 public abstract class PocketFaceException extends RuntimeException {
   private final String code;
