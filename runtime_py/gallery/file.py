@@ -19,15 +19,19 @@ VERSION = 1
 _PATIENCE_SECONDS = 30.0
 """How long a change waits for another process's to end."""
 
+# The kinds are checked since SQLite keeps what it cannot convert as it is; files that were made before have no such checks.
 _SCHEMA = f"""
-CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, variant TEXT NOT NULL, size INTEGER NOT NULL);
-CREATE TABLE people (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,
-                     created INTEGER NOT NULL, metadata TEXT NOT NULL);
+CREATE TABLE models (id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE CHECK (typeof(sha256) = 'text'),
+                     variant TEXT NOT NULL CHECK (typeof(variant) = 'text'), size INTEGER NOT NULL CHECK (typeof(size) = 'integer'));
+CREATE TABLE people (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE CHECK (typeof(id) = 'text'),
+                     name TEXT NOT NULL UNIQUE CHECK (typeof(name) = 'text'),
+                     created INTEGER NOT NULL CHECK (typeof(created) = 'integer'),
+                     metadata TEXT NOT NULL CHECK (typeof(metadata) = 'text'));
 CREATE TABLE templates (number INTEGER PRIMARY KEY AUTOINCREMENT, person INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
-                        model INTEGER NOT NULL REFERENCES models, created INTEGER NOT NULL, vector BLOB NOT NULL,
-                        crc32 INTEGER NOT NULL);
+                        model INTEGER NOT NULL REFERENCES models, created INTEGER NOT NULL CHECK (typeof(created) = 'integer'),
+                        vector BLOB NOT NULL CHECK (typeof(vector) = 'blob'), crc32 INTEGER NOT NULL CHECK (typeof(crc32) = 'integer'));
 CREATE INDEX templates_of_person ON templates (person);
-CREATE TABLE removals (count INTEGER NOT NULL);
+CREATE TABLE removals (count INTEGER NOT NULL CHECK (typeof(count) = 'integer'));
 INSERT INTO removals VALUES (0);
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {VERSION};
@@ -117,5 +121,6 @@ def typed(path: Path, otherwise: type[GalleryReadError] | type[GalleryWriteError
         yield
     except (sqlite3.OperationalError, sqlite3.InternalError) as error:
         raise otherwise(f"{path}: {error}; nothing was changed, try again when the cause is gone") from None
-    except (sqlite3.DatabaseError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError, json.JSONDecodeError, RecursionError, TypeError) as error:
+        # TypeError: a value of another kind than its column's, which SQLite takes where nothing forbids it.
         raise GalleryFormatError(f"{path}: expected a gallery, got a damaged file ({error}); restore a copy or an export") from None

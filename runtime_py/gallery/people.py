@@ -34,13 +34,13 @@ class TemplateModel:
     size: int = field(compare=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+        if not (isinstance(self.sha256, str) and re.fullmatch("[0-9a-f]{64}", self.sha256)):
             raise GalleryModelError(
-                f"model: expected a sha256 of 64 hexadecimal digits in lower case, got {self.sha256!r}; take the manifest's"
+                f"model: expected a sha256 of 64 hexadecimal digits in lower case, got {self.sha256!r:.80}; take the manifest's"
             )
-        if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,254}", self.variant):
+        if not (isinstance(self.variant, str) and re.fullmatch("[a-z0-9][a-z0-9._-]{0,254}", self.variant)):
             raise GalleryModelError(f"model: expected a variant's name of a-z, 0-9, '.', '_', '-', got {self.variant!r}")
-        if not 1 <= self.size <= MAX_SIZE:
+        if not (isinstance(self.size, int) and 1 <= self.size <= MAX_SIZE):
             raise GalleryModelError(f"model: expected an embedding of 1 to {MAX_SIZE} numbers, got {self.size}")
 
     @classmethod

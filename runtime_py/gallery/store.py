@@ -1,8 +1,9 @@
 """The gallery: people and their templates in one SQLite file (https://sqlite.org/fileformat2.html).
 
 What is acknowledged is on the disk: every change is one transaction in SQLite's rollback journal with synchronous = EXTRA, so
-a crash at any moment leaves the state before it or after it. What is deleted is overwritten (secure_delete). Two processes may
-write: a change waits for the other's to end.
+a crash at any moment leaves the state before it or after it. What is deleted is overwritten in the file (secure_delete). The journal
+of that change holds a copy, which is deleted with the journal and not overwritten: its old blocks may stay on the disk until something
+else is written there. Two processes may write: a change waits for the other's to end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,16 @@ from runtime_py.errors import (
     GalleryWriteError,
 )
 from runtime_py.gallery.file import check_place, exists, nobody, opened, typed
-from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
+from runtime_py.gallery.people import (
+    LENGTH_TOLERANCE,
+    Person,
+    Template,
+    TemplateModel,
+    Vectors,
+    check_metadata,
+    check_name,
+    check_templates,
+)
 from runtime_py.gallery.search import Index, check_top
 
 Entry = tuple[Person, Sequence[tuple[TemplateModel, int, Vectors]]]
@@ -179,7 +189,8 @@ class Gallery:
             return _person(connection, number)
 
     def delete(self, *ids: str) -> None:
-        """Forgets people, all of them or none: their bytes are overwritten in the file. Error: GalleryPersonError."""
+        """Forgets people, all of them or none: their bytes are overwritten in the file (not in the
+        journal: see above). Error: GalleryPersonError."""
         with self._changing() as connection:
             for id in ids:
                 number = _number(connection, id)
@@ -261,19 +272,26 @@ class Gallery:
         return Merged(**counts)
 
     def check(self) -> list[str]:
-        """What is wrong with the file, a line each: SQLite's own check of its structure, then every template's checksum, size
-        and length. None: nothing is."""
+        """What is wrong with the file, a line each: SQLite's own check of its structure, then every person, model and template, with the
+        person's id. None: nothing is."""
         problems: list[str] = []
         with self._reading() as connection:
             problems += [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
             problems += [f"{row[0]}: a row refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
+            if connection.execute("SELECT count(*) FROM removals WHERE typeof(count) = 'integer'").fetchone()[0] != 1:
+                problems.append("removals: expected one count, got another number of them")
+            for key, name, created, metadata in connection.execute("SELECT id, name, created, metadata FROM people"):
+                problems += _problems(lambda row=(key, name, created, metadata): _checked(*row))  # type: ignore[misc]
+            for model in connection.execute("SELECT sha256, variant, size FROM models"):
+                problems += _problems(lambda model=model: TemplateModel(*model))  # type: ignore[misc]
             rows = connection.execute(
-                "SELECT templates.number, vector, crc32, sha256, variant, size FROM templates JOIN models ON models.id = templates.model"
+                "SELECT people.id, templates.number, vector, crc32, sha256, variant, size FROM templates "
+                "JOIN models ON models.id = templates.model JOIN people ON people.number = templates.person"
             )
-            for number, blob, crc32, *model in rows:
+            for key, number, blob, crc32, *model in rows:
                 reason = _wrong(blob, crc32, model)
                 if reason is not None:
-                    problems.append(f"template {number}: {reason}")
+                    problems.append(f"person {key}: template {number}: {reason}")
         return problems
 
     def _index(self, connection: sqlite3.Connection, model: TemplateModel, int8: bool) -> Index:
@@ -281,7 +299,9 @@ class Gallery:
         loaded = self._indices.get((model, int8))
         if loaded is not None and loaded.index.size != model.size:
             raise GalleryModelError(f"{self.path}: expected {model} of {loaded.index.size} numbers, got {model.size}")
-        removals = connection.execute("SELECT count FROM removals").fetchone()[0]
+        (removals,) = connection.execute("SELECT count FROM removals").fetchone() or (None,)
+        if removals is None:
+            raise GalleryFormatError(f"{self.path}: expected a count of removals, got none; restore a copy or an export")
         if loaded is None or loaded.removals != removals:
             loaded = self._indices[model, int8] = _Loaded(Index(model.size, int8), removals)
         loaded.catch_up(connection, model)
@@ -347,12 +367,15 @@ class _Loaded:
         self.index.reserve(len(self.index) + count if not len(self.index) else 0)
         rows = connection.execute(f"SELECT number, person, vector, crc32 {of_model} ORDER BY number", wanted)
         while chunk := rows.fetchmany(4096):
-            for number, _, blob, crc32 in chunk:
-                if zlib.crc32(blob) != crc32 or len(blob) != 4 * model.size:
-                    raise GalleryFormatError(
-                        f"template {number}: expected the bytes that were written, got others; run the gallery's check"
-                    )
+            for _, person, blob, crc32 in chunk:
+                if not isinstance(blob, bytes) or zlib.crc32(blob) != crc32 or len(blob) != 4 * model.size:
+                    raise _damaged(connection, person, _OTHER_BYTES)
             vectors = np.frombuffer(b"".join(row[2] for row in chunk), "<f4").reshape(-1, model.size)
+            # A right checksum says nothing where somebody else wrote the row; a vector of another length would win every search.
+            squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+            wrong = np.flatnonzero(~(np.abs(np.sqrt(squares) - 1) <= LENGTH_TOLERANCE))  # NaN is wrong too
+            if len(wrong):
+                raise _damaged(connection, chunk[wrong[0]][1], "expected a vector of length 1, got another")
             self.index.add(vectors, np.array([row[1] for row in chunk], np.int64))
             self.last = chunk[-1][0]
 
@@ -364,12 +387,29 @@ def _people(connection: sqlite3.Connection, where: str, *values: Any) -> tuple[P
         f"{where} ORDER BY name, templates.number",
         values,
     )
-    found: dict[str, tuple[str, int, dict[str, str], list[Template]]] = {}
+    found: dict[str, tuple[Person, list[Template]]] = {}
     for key, name, created, metadata, sha256, variant, size, at in rows:
-        entry = found.setdefault(key, (name, created, json.loads(metadata), []))
+        if key not in found:
+            found[key] = _checked(key, name, created, metadata), []
         if sha256 is not None:
-            entry[3].append(Template(TemplateModel(sha256, variant, size), at))
-    return tuple(Person(key, name, created, tuple(templates), metadata) for key, (name, created, metadata, templates) in found.items())
+            found[key][1].append(Template(TemplateModel(sha256, variant, size), at))
+    return tuple(dataclasses.replace(person, templates=tuple(templates)) for person, templates in found.values())
+
+
+def _checked(key: Any, name: Any, created: Any, metadata: Any) -> Person:
+    """A row of people, without their templates. Error: GalleryFormatError where it is not what `enrol` would have written."""
+    try:
+        if not (isinstance(key, str) and isinstance(name, str) and isinstance(created, int) and check_name(name) == name):
+            raise ValueError("expected an id, a name as names are kept, and a time")
+        stated = json.loads(metadata)
+        if not isinstance(stated, dict):
+            raise ValueError("expected metadata as text by name")
+        return Person(key, name, created, (), check_metadata(stated))
+    except (ValueError, TypeError, RecursionError, GalleryError):
+        # What exactly is wrong stays out of the message: it would quote people's data.
+        raise GalleryFormatError(
+            f"person {key!r:.40}: expected id, name, time and metadata as they were written, got others; restore a copy or an export"
+        ) from None
 
 
 def _person(connection: sqlite3.Connection, number: int) -> Person:
@@ -435,19 +475,37 @@ def _vectors(connection: sqlite3.Connection, person: int) -> Iterator[tuple[Temp
     for blob, crc32, created, *model in rows:
         reason = _wrong(blob, crc32, model)
         if reason is not None:
-            raise GalleryFormatError(f"a template: {reason}; run the gallery's check")
+            raise _damaged(connection, person, reason)
         yield TemplateModel(*model), created, np.frombuffer(blob, "<f4")
+
+
+_OTHER_BYTES = "expected the bytes that were written, got others"
 
 
 def _wrong(blob: bytes, crc32: int, model: Sequence[Any]) -> str | None:
     """What is wrong with a stored template; None where nothing is."""
     if not isinstance(blob, bytes) or zlib.crc32(blob) != crc32:
-        return "expected the bytes that were written, got others"
+        return _OTHER_BYTES
     try:
         check_templates(np.frombuffer(blob, "<f4"), TemplateModel(*model))
     except (ValueError, GalleryError) as error:
         return str(error)
     return None
+
+
+def _damaged(connection: sqlite3.Connection, person: int, reason: str) -> GalleryFormatError:
+    """Says whose template it is, by the id: names stay out of logs."""
+    (key,) = connection.execute("SELECT id FROM people WHERE number = ?", (person,)).fetchone() or ("that is gone",)
+    return GalleryFormatError(f"person {key}: a template: {reason}; the gallery's check finds all such; forget and enrol them again")
+
+
+def _problems(read: Callable[[], object]) -> list[str]:
+    """What keeps a row from being read."""
+    try:
+        read()
+    except GalleryError as error:
+        return [str(error)]
+    return []
 
 
 def _now() -> int:

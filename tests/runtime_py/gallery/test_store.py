@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,78 @@ def test_check_and_search_find_a_changed_template(path: Path) -> None:
         assert len(gallery.check()) == 1
         with pytest.raises(errors.GalleryFormatError):
             gallery.search(rows[0], model())
+
+
+def changed(path: Path, sql: str, *values: object) -> str:
+    """A gallery of Ann, Bob and Cem with one row changed behind its back, as SQLite lets one do; returns Cem's id."""
+    with Gallery(path) as gallery:
+        for number, name in enumerate(("Ann", "Bob", "Cem")):
+            person = gallery.enrol(name, unit(number), model())
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA ignore_check_constraints = ON")  # as in a file that was made before there were any
+    connection.execute(sql, values)
+    connection.commit()
+    connection.close()
+    return person.id
+
+
+HUGE, NAN = np.full(SIZE, 1e9, "<f4").tobytes(), np.full(SIZE, np.nan, "<f4").tobytes()
+LONG = (unit(2)[0] * 1.01).astype("<f4").tobytes()
+NEW_VECTOR = "UPDATE templates SET vector = ?, crc32 = ? WHERE number = 3"
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("UPDATE templates SET vector = ? WHERE number = 3", ["0" * 4 * SIZE]),
+        ("UPDATE templates SET vector = ? WHERE number = 3", [b"xyz"]),
+        (NEW_VECTOR, [HUGE, zlib.crc32(HUGE)]),
+        (NEW_VECTOR, [NAN, zlib.crc32(NAN)]),
+        (NEW_VECTOR, [LONG, zlib.crc32(LONG)]),
+    ],
+)
+def test_a_template_that_somebody_else_wrote_is_found_and_says_whose(path: Path, sql: str, values: list[object]) -> None:
+    cem = changed(path, sql, *values)
+    with Gallery(path) as gallery:
+        assert gallery.check()[-1].startswith(f"person {cem}: template 3: ")
+        for read in (lambda: gallery.search(unit(2), model()), gallery.entries):
+            with pytest.raises(errors.GalleryFormatError, match=f"person {cem}"):
+                read()
+        gallery.delete(gallery.named("Cem").id)
+        assert gallery.check() == [] and gallery.search(unit(1), model())[0][0].name == "Bob" and len(gallery.entries()) == 2
+
+
+@pytest.mark.parametrize(
+    ("sql", "values"),
+    [
+        ("UPDATE models SET size = 'abc'", []),
+        ("UPDATE models SET sha256 = x'00'", []),
+        ("UPDATE models SET variant = x'6161'", []),
+        ("UPDATE people SET metadata = '5' WHERE number = 3", []),
+        ("UPDATE people SET metadata = '{\"a\": 1}' WHERE number = 3", []),
+        ("UPDATE people SET metadata = ? WHERE number = 3", ["[" * 10**5]),
+        ("UPDATE people SET name = x'00' WHERE number = 3", []),
+        ("UPDATE people SET name = 'a' || char(10) || 'b' WHERE number = 3", []),
+        ("UPDATE people SET created = 'x' WHERE number = 3", []),
+        ("DELETE FROM removals", []),
+    ],
+)
+def test_a_row_of_another_kind_is_found_and_never_a_stack_trace(path: Path, sql: str, values: list[object]) -> None:
+    changed(path, sql, *values)
+    with Gallery(path) as gallery:
+        assert gallery.check()
+        for read in (lambda: gallery.search(unit(2), model(), 3), gallery.people, gallery.entries, gallery.models):
+            try:
+                read()
+            except errors.GalleryError as error:
+                assert "\n" not in str(error)
+
+
+def test_a_new_file_takes_no_value_of_another_kind(path: Path) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        with Gallery(path) as gallery:
+            gallery.enrol("Ann", unit(1), model())
+        sqlite3.connect(path).execute("UPDATE templates SET vector = 'text'")
 
 
 def test_a_damaged_file_is_a_typed_error_or_is_found_by_check(path: Path) -> None:
