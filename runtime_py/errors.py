@@ -33,7 +33,7 @@ PocketFaceError                 whatever went wrong on purpose; `code` is stable
 ├── BudgetError                 budget            no level of a net is fast enough here
 ├── EmbeddingError              embedding         not finite, of length zero, or of another size
 ├── ThresholdError              threshold         not a similarity, or none is known for what was asked
-└── GalleryError                a gallery that cannot be used, or a change to it that makes no sense
+└── GalleryError                gallery           a gallery that cannot be used, or a change to it that makes no sense
     ├── GalleryReadError        gallery.read      the file cannot be read
     ├── GalleryWriteError       gallery.write     the change was not made: the file is as before
     ├── GalleryFormatError      gallery.format    not a gallery, or a damaged one
@@ -58,8 +58,8 @@ from typing import ClassVar
 
 
 class PocketFaceError(Exception):
-    """Base of every error that the runtime raises on purpose. The codes are documented in docs/bundle-format.md and
-    are the same in the Java SDK."""
+    """Base of every error that the runtime raises on purpose. The codes, in the tree above, mean the
+    same in the Java SDK."""
 
     code: ClassVar[str] = "pocketface"
 

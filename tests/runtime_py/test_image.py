@@ -180,3 +180,12 @@ def test_arrays_that_are_no_photograph_are_refused(array: np.ndarray) -> None:
 
 def test_a_pillow_image_is_taken_as_it_is() -> None:
     assert np.array_equal(read_image(Image.fromarray(RAMP)), RAMP)
+
+
+def test_an_image_that_does_not_fit_memory_is_a_typed_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(image: Image.Image) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", load)
+    with pytest.raises(ImageSizeError, match="fits memory, got 3 x 2 pixels"):
+        read_image(Image.new("RGB", (3, 2)))
