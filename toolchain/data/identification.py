@@ -44,7 +44,8 @@ def share(right: Bools, labels: Ints, confidence: float = 0.95) -> Share:
     `labels` `[N]` are worth.
 
     A person's images succeed and fail together. Their number is divided by the design effect, the variance of the share between
-    people over that of independent images (Kish, 1965); where none or all are right, people are counted in place of images.
+    people over that of independent images (Kish, 1965). Where none or all are right, or all images are of one person, that variance
+    is not known, and people are counted in place of images.
     Error: DataError for no image.
     """
     if not len(right):
@@ -54,8 +55,8 @@ def share(right: Bools, labels: Ints, confidence: float = 0.95) -> Share:
     hits = np.bincount(index, weights=right)
     value, count, groups = float(right.mean()), len(right), len(people)
     worth = float(groups)
-    if 0 < value < 1:
-        between = groups / max(1, groups - 1) * float(((hits - value * images) ** 2).sum()) / count**2
+    if 0 < value < 1 and groups > 1:
+        between = groups / (groups - 1) * float(((hits - value * images) ** 2).sum()) / count**2
         worth = count / max(1.0, between / (value * (1 - value) / count))
     low, high = wilson(value, worth, confidence)
     return Share(value, low, high, count, groups)

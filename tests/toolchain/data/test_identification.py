@@ -124,6 +124,16 @@ def test_independent_images_are_worth_their_number_and_certain_ones_their_people
     assert (certain.low, certain.high) == wilson(1.0, 10, 0.95)
 
 
+def test_one_person_is_never_more_certain_than_two() -> None:
+    """Of one person nobody knows how much people differ: all those images are one trial."""
+    half = np.arange(100) % 2 > 0
+    one, two = share(half, np.zeros(100, int)), share(half, np.arange(100) % 2)
+    assert (one.low, one.high) == wilson(0.5, 1, 0.95)
+    assert one.low <= two.low < two.high <= one.high
+    certain = share(np.ones(100, bool), np.zeros(100, int))
+    assert (certain.low, certain.high) == wilson(1.0, 1, 0.95)
+
+
 def test_no_image_is_refused() -> None:
     with pytest.raises(DataError, match="at least one image"):
         share(np.zeros(0, bool), np.zeros(0, np.int64))
