@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
+_MOST_DIGITS = 18
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -44,7 +46,7 @@ def read_pairs(path: Path, names: Sequence[str]) -> Pairs:
     except UnicodeDecodeError:
         raise DataError(f"{path}: expected a pairs file in the form of LFW's pairs.txt, got bytes that are no text") from None
     head = lines[0].split() if lines else []
-    if len(head) != 2 or not all(word.isdigit() and int(word) > 0 for word in head):
+    if len(head) != 2 or not all(_is_number(word) and int(word) > 0 for word in head):
         raise DataError(f"{path}: expected a first line of two numbers, folds and pairs of each kind a fold (LFW: 10 300)")
     folds, count = int(head[0]), int(head[1])
     if len(lines) - 1 < folds * 2 * count:
@@ -55,7 +57,7 @@ def read_pairs(path: Path, names: Sequence[str]) -> Pairs:
     for number, line in enumerate(lines[1 : 1 + folds * 2 * count], 2):
         same = (number - 2) % (2 * count) < count
         words = line.split("\t") if "\t" in line else line.split()
-        if len(words) != (3 if same else 4) or not all(word.strip().isdigit() for word in (words[1], words[-1])):
+        if len(words) != (3 if same else 4) or not all(_is_number(word.strip()) for word in (words[1], words[-1])):
             form = "name i j (one person)" if same else "name i other j (two persons)"
             raise DataError(f"{path}:{number}: expected {form}, got {line[:80]!r}")
         other = words[0] if same else words[2]
@@ -69,6 +71,11 @@ def read_pairs(path: Path, names: Sequence[str]) -> Pairs:
     return Pairs(np.array(first), np.array(second), index % (2 * count) < count, index // (2 * count))
 
 
+def _is_number(word: str) -> bool:
+    """Whether `int` reads it, as what it looks like: `isdigit` alone takes a superscript for one too, and any length."""
+    return word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS
+
+
 def _rows_by_image(names: Sequence[str]) -> dict[tuple[str, int], int]:
     """(person, number) of each image: `person` is its folder, the number what its file's name ends in."""
     rows = {}
@@ -76,7 +83,7 @@ def _rows_by_image(names: Sequence[str]) -> dict[tuple[str, int], int]:
         folder, _, file = name.rpartition("/")
         person = folder.rpartition("/")[2]
         digits = file.rpartition(".")[0].removeprefix(f"{person}_")
-        if digits.isdigit():
+        if _is_number(digits):
             rows[person, int(digits)] = row
     return rows
 
@@ -169,24 +176,43 @@ def equal_error_rate(scores: Floats, same: Bools) -> float:
     return float(reject[after - 1] + share * (reject[after] - reject[after - 1]))
 
 
-def labelled_pairs(labels: Ints, impostors: int, seed: int = 0) -> tuple[Ints, Ints, Bools]:
-    """(first, second, same) of labelled images: all genuine pairs, and all impostor pairs or, where they are more than
+def labelled_pairs(labels: Ints, genuine: int, impostors: int, seed: int = 0) -> tuple[Ints, Ints, Bools]:
+    """(first, second, same) of labelled images: all genuine pairs and all impostor pairs or, where they are more than `genuine` or
     `impostors`, that many drawn with the seed (with repeats, which are few)."""
-    firsts, seconds = [], []
+    sizes = np.unique(labels, return_counts=True)[1].astype(np.int64)
+    within = sizes * (sizes - 1) // 2
+    total = len(labels) * (len(labels) - 1) // 2 - int(within.sum())
+    one, other = _genuine(labels) if within.sum() <= genuine else _drawn_genuine(labels, sizes, within, genuine, seed)
+    if total <= impostors:
+        # Row by row: a table of all pairs would hold the genuine ones too, which may be many more.
+        others = [row + 1 + np.flatnonzero(labels[row + 1 :] != labels[row]) for row in range(len(labels))]
+        first = np.repeat(np.arange(len(labels)), [len(part) for part in others])
+        second = np.concatenate(others) if others else first
+    else:
+        share = 2 * total / len(labels) ** 2  # of two rows drawn freely, how often they are of two identities
+        draw = np.random.default_rng(seed).integers(0, len(labels), (2, int(1.1 * impostors / share) + 1000))
+        first, second = draw[:, labels[draw[0]] != labels[draw[1]]][:, :impostors]
+    same = np.concatenate([np.ones(len(one), bool), np.zeros(len(first), bool)])
+    return np.concatenate([one, first]).astype(np.int64), np.concatenate([other, second]).astype(np.int64), same
+
+
+def _genuine(labels: Ints) -> tuple[Ints, Ints]:
+    """All pairs of images of one identity."""
+    firsts, seconds = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
         upper = np.triu_indices(len(rows), 1)
         firsts.append(rows[upper[0]])
         seconds.append(rows[upper[1]])
-    genuine = sum(len(part) for part in firsts)
-    total = len(labels) * (len(labels) - 1) // 2 - genuine
-    if total <= impostors:
-        first, second = np.triu_indices(len(labels), 1)
-        other = labels[first] != labels[second]
-        first, second = first[other], second[other]
-    else:
-        share = 2 * total / len(labels) ** 2  # of two rows drawn freely, how often they are of two identities
-        draw = np.random.default_rng(seed).integers(0, len(labels), (2, int(1.1 * impostors / share) + 1000))
-        first, second = draw[:, labels[draw[0]] != labels[draw[1]]][:, :impostors]
-    same = np.concatenate([np.ones(genuine, bool), np.zeros(len(first), bool)])
-    return np.concatenate([*firsts, first]).astype(np.int64), np.concatenate([*seconds, second]).astype(np.int64), same
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _drawn_genuine(labels: Ints, sizes: Ints, within: Ints, count: int, seed: int) -> tuple[Ints, Ints]:
+    """`count` of them: an identity by how many pairs it has (`within`), then two of its `sizes` images."""
+    random = np.random.default_rng(seed)
+    rows = np.argsort(labels, kind="stable")
+    label = random.choice(len(sizes), count, p=within / within.sum())
+    one = random.integers(0, sizes[label])
+    other = (one + random.integers(1, sizes[label])) % sizes[label]
+    start = (np.cumsum(sizes) - sizes)[label]
+    return rows[start + one], rows[start + other]

@@ -26,6 +26,8 @@ Rates = npt.NDArray[np.float64]
 DRAWS = 2000
 CONFIDENCE = 0.95
 MOST_IMPOSTORS = 4_000_000
+MOST_GENUINE = 4_000_000
+"""Unlabelled images in one folder are many of one person: 13,000 would be 86 million comparisons."""
 _MOST_UNITS = 2048
 """Beyond it several people make one unit, drawn or left together: an interval of people in blocks is as right, and the table of
 how often each unit is compared with each stays small."""
@@ -47,23 +49,27 @@ class Comparisons:
 
     @classmethod
     def of(cls, identities: Sequence[str]) -> Comparisons:
-        """All comparisons of images of `identities` `[N]`, or MOST_IMPOSTORS of different people, drawn, where they are more."""
+        """All comparisons of images of `identities` `[N]`, or MOST_IMPOSTORS of different people and MOST_GENUINE of one,
+        drawn, where they are more."""
         people = np.unique(np.array(identities), return_inverse=True)[1].astype(np.int64)
         units = np.unique(np.array([family(identity) for identity in identities]), return_inverse=True)[1].astype(np.int64)
-        return cls(*protocols.labelled_pairs(people, MOST_IMPOSTORS), people, units % _MOST_UNITS)
+        return cls(*protocols.labelled_pairs(people, MOST_GENUINE, MOST_IMPOSTORS), people, units % _MOST_UNITS)
 
     def scores(self, embeddings: Floats) -> npt.NDArray[np.float32]:
         """Cosine `[P]` of each comparison of L2-normalised `embeddings` `[N, D]`."""
         return protocols.pair_scores(embeddings, self.first, self.second)
 
-    def people_pairs(self, chosen: Bools) -> int:
-        """How many pairs of people the comparisons `chosen` `[P]` are of."""
-        first, second = self.people[self.first[chosen]], self.people[self.second[chosen]]
-        return len(np.unique(np.minimum(first, second) * (int(self.people.max()) + 1) + np.maximum(first, second)))
+    def unit_pairs(self, chosen: Bools) -> int:
+        """How many pairs of units the comparisons `chosen` `[P]` are of; those within a unit are a pair of it with itself."""
+        count = int(self.units.max()) + 1
+        first, second = self.units[self.first[chosen]], self.units[self.second[chosen]]
+        return int(np.count_nonzero(np.bincount(np.minimum(first, second) * count + np.maximum(first, second))))
 
     def independent(self, among: Bools) -> int:
         """How many of the comparisons `among` `[P]` share no person: one a person of those with themselves, and one for every
-        two people of those with others."""
+        two people of those with others. One at most where all are of one pair of units."""
+        if self.unit_pairs(among) < 2:
+            return int(among.any())
         alone = np.unique(self.people[self.first[among & self.same]])
         others = np.unique(self.people[np.concatenate([self.first[among & ~self.same], self.second[among & ~self.same]])])
         return len(alone) + len(others) // 2
@@ -113,10 +119,13 @@ class Bootstrap:
         """The share of the comparisons `among` `[P]` that are `wrong` `[P]` too.
 
         Where none is, or all are, there is nothing to draw: the interval is by the rule of three (Hanley and Lippman-Hand,
-        JAMA 249(13), 1983) for the comparisons that share no person.
+        JAMA 249(13), 1983) for the comparisons that share no person. Comparisons of one pair of units, or of one unit with itself, are
+        drawn together or not at all, so that every draw has the same rate: they bound nothing, and the interval is from 0 to 1.
         """
         errors, count = int((wrong & among).sum()), int(among.sum())
         independent = self.comparisons.independent(among)
+        if independent < 2 and self.comparisons.unit_pairs(among) < 2:
+            return Measured(errors, count, independent, 0.0, 1.0)
         bound = min(1.0, 3 / independent)
         if errors == 0:
             return Measured(errors, count, independent, 0.0, bound)

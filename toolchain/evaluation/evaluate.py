@@ -27,7 +27,7 @@ from toolchain.data.faces import Faces, is_aside
 from toolchain.data.identification import Identification, Share, identify
 from toolchain.data.protocols import FoldAccuracy, Rate
 from toolchain.errors import DataError
-from toolchain.evaluation.bootstrap import MOST_IMPOSTORS, Comparisons
+from toolchain.evaluation.bootstrap import MOST_GENUINE, MOST_IMPOSTORS, Comparisons
 from toolchain.kept import KeptBytes, key_of
 from toolchain.load import load_model
 from toolchain.progress import Progress
@@ -113,11 +113,11 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
         identification = None
         data = hashlib.sha256((faces.fingerprint() + hashlib.sha256(pairs_file.read_bytes()).hexdigest()).encode()).hexdigest()
     else:
-        comparisons = Comparisons.of(faces.identities)
-        same = comparisons.same
-        if not same.any() or same.all():
+        if not 1 < identities < len(faces):
             counts = f"{len(faces)} images of {identities} identities"
             raise DataError(f"expected two identities, one of them with two images, got {counts}; give labelled folders or a pairs file")
+        comparisons = Comparisons.of(faces.identities)
+        same = comparisons.same
         scores, accuracy = comparisons.scores(embeddings), None
         protocol = all_pairs_protocol(faces, comparisons)
         identification = identify(embeddings, faces.labels, faces.names)
@@ -140,7 +140,9 @@ def evaluate(embeddings: Floats, faces: Faces, pairs_file: Path | None = None) -
 def all_pairs_protocol(faces: Faces, comparisons: Comparisons) -> str:
     """The name of the protocol that compares labelled images with each other; it says where all were kept aside from training."""
     aside = " kept aside" if all(is_aside(identity) for identity in faces.identities) else ""
-    drawn = f" ({MOST_IMPOSTORS} impostors drawn)" if int((~comparisons.same).sum()) == MOST_IMPOSTORS else ""
+    impostors, genuine = int((~comparisons.same).sum()), int(comparisons.same.sum())
+    drawn = f" ({MOST_IMPOSTORS} impostors drawn)" if impostors == MOST_IMPOSTORS else ""
+    drawn += f" ({MOST_GENUINE} genuine drawn)" if genuine == MOST_GENUINE else ""
     return f"all pairs of {int(comparisons.people.max()) + 1} identities{aside}{drawn}, cosine, no flip"
 
 

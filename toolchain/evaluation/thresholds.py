@@ -20,7 +20,8 @@ from toolchain.recipe import FALSE_MATCH_RATES
 LEAST_ERRORS = 30
 """How many pairs of people must stand behind a measured rate: the rule of 30 (Doddington et al., "The NIST speaker recognition
 evaluation", Speech Communication 31, 2000; ISO/IEC 19795-1): with as many independent errors the true rate is within 30 % of the
-measured one with 90 % confidence. Errors of one pair of people are not independent, so pairs of people are counted."""
+measured one with 90 % confidence. Errors of one pair of people are not independent, so pairs of people are counted, relatives as
+one person."""
 DIGITS = 4
 
 
@@ -76,7 +77,7 @@ def unsupported(fmr: float, similarity: float | None, others: Bools, accepted: B
         if 3 / independent > fmr:
             return f"no false match in {independent:,} independent comparisons; to rule out more than {fmr:g} takes {round(3 / fmr):,}"
         return None
-    pairs = bootstrap.comparisons.people_pairs(accepted)
+    pairs = bootstrap.comparisons.unit_pairs(accepted)
     if pairs < LEAST_ERRORS:
         return f"false matches at {fmr:g}: {errors:,}, of pairs of people: {pairs}; the rule of 30 asks for {LEAST_ERRORS} pairs"
     return None

@@ -14,7 +14,9 @@ from runtime_py.bundle import Bundle
 from runtime_py.manifest import Accuracy
 from toolchain.data import protocols
 from toolchain.data.faces import Faces
-from toolchain.evaluation.evaluate import MOST_IMPOSTORS, evaluate, of_bundle
+from toolchain.evaluation.bootstrap import Comparisons
+from toolchain.evaluation.evaluate import evaluate, of_bundle
+from toolchain.kept import KeptBytes
 from toolchain.progress import Progress
 
 Floats = npt.NDArray[np.floating]
@@ -74,16 +76,17 @@ class Curves:
     variants: tuple[VariantCurves, ...]
 
 
-def measure(bundle: Bundle, faces: Faces, pairs_file: Path | None, progress: Progress) -> Curves:
+def measure(bundle: Bundle, faces: Faces, pairs_file: Path | None, progress: Progress, kept: KeptBytes | None = None) -> Curves:
     """Embeds `faces` by every variant and draws its curves from the pairs of `pairs_file`, or, without one, from all pairs of the
-    labelled faces. Errors: DataError, as `toolchain.evaluation.evaluate.evaluate`."""
-    embeddings = dict(of_bundle(bundle, "all", faces, progress))
+    labelled faces. `kept`: where embeddings are kept by content. Errors: DataError, as `toolchain.evaluation.evaluate.evaluate`."""
+    embeddings = dict(of_bundle(bundle, "all", faces, progress, kept))
     evaluations = {name: evaluate(rows, faces, pairs_file) for name, rows in embeddings.items()}
     if pairs_file is not None:
         pairs = protocols.read_pairs(pairs_file, faces.names)
         first, second, same = pairs.first, pairs.second, pairs.same
     else:
-        first, second, same = protocols.labelled_pairs(faces.labels, MOST_IMPOSTORS)
+        comparisons = Comparisons.of(faces.identities)
+        first, second, same = comparisons.first, comparisons.second, comparisons.same
     scores = {name: protocols.pair_scores(rows, first, second) for name, rows in embeddings.items()}
     reference = REFERENCE if REFERENCE in embeddings else bundle.default_variant
     edges = _edges(list(scores.values()))

@@ -52,7 +52,8 @@ def test_independent_comparisons_share_no_person() -> None:
     comparisons = Comparisons.of(FOUR)
     assert comparisons.independent(comparisons.same) == 3, "ann, bob and the second of the family have two images"
     assert comparisons.independent(~comparisons.same) == 2, "of five people two pairs share nobody"
-    assert comparisons.people_pairs(~comparisons.same) == 10
+    assert comparisons.unit_pairs(~comparisons.same) == 7, "six pairs of ann, bob, the family and dan, and the family with itself"
+    assert comparisons.unit_pairs(comparisons.same) == 3 and comparisons.unit_pairs(comparisons.same & ~comparisons.same) == 0
 
 
 def test_people_with_one_comparison_each_give_the_binomial_interval() -> None:
@@ -78,6 +79,22 @@ def test_where_no_error_was_seen_the_rule_of_three_bounds_the_rate() -> None:
     assert 0.0 < found.high - (1 - 0.05 ** (1 / 12)) < 0.04
     assert bootstrap.rate(every, comparisons.same).low == pytest.approx(1 - 3 / 24)
     assert bootstrap.rate(none, comparisons.same & (comparisons.people[comparisons.first] == 0)).high == 1.0, "one person says nothing"
+
+
+@pytest.mark.parametrize(
+    "identities",
+    [["ann"] * 10, ["ann", "ann", "ann", "bob", "bob", "bob"], [f"fiw_F0001_MID{person}" for person in range(20) for _ in range(2)]],
+    ids=["one person", "one pair of people", "one family"],
+)
+def test_comparisons_that_every_draw_holds_alike_bound_nothing(identities: list[str]) -> None:
+    comparisons = Comparisons.of([*identities, *(f"p{number}" for number in range(8))])
+    among = (comparisons.first < len(identities)) & (comparisons.second < len(identities))
+    among &= comparisons.same if len(set(identities)) == 1 else ~comparisons.same
+    bootstrap, wrong = Bootstrap(comparisons, draws=50), comparisons.second % 2 > 0
+    for errors in (wrong, ~(wrong | ~wrong), wrong | ~wrong):
+        found = bootstrap.rate(errors, among)
+        assert (found.low, found.high) == (0.0, 1.0)
+    assert 0 < bootstrap.rate(wrong, among).rate < 1
 
 
 def test_the_interval_covers_the_true_rate_where_one_of_independent_comparisons_does_not() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import toolchain
 from runtime_py.manifest import Accuracy, Threshold, UnsupportedThreshold
+from toolchain.data import protocols
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
 from toolchain.evaluation.accuracies import Measured, read_accuracies, record
@@ -65,10 +66,18 @@ def test_the_data_hash_depends_on_pixels_names_and_pairs(tmp_path: Path) -> None
     assert len(hashes) == 4
 
 
-def test_unlabelled_images_are_refused_without_pairs() -> None:
-    one = Faces(faces().images, tuple(f"unlabelled/{row}.png" for row in range(len(faces()))))
+@pytest.mark.parametrize("form", ["unlabelled/{row}.png", "{row}/0.png"])
+def test_images_of_one_identity_or_one_each_are_refused_before_pairs_are_made(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Faces(faces().images, tuple(form.format(row=row) for row in range(len(faces()))))
+    monkeypatch.delattr(protocols, "labelled_pairs")
     with pytest.raises(DataError, match="two identities"):
-        evaluate(perfect(), one)
+        evaluate(perfect(), given)
+
+
+def test_the_protocol_says_what_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("bootstrap", "evaluate"):
+        monkeypatch.setattr(f"toolchain.evaluation.{module}.MOST_GENUINE", 3)
+    assert "(3 genuine drawn)" in evaluate(perfect(), faces()).protocol
 
 
 def row(protocol: str, value: float, data: str = "0" * 64) -> Accuracy:

@@ -75,6 +75,7 @@ def test_rates_are_of_the_comparisons_within_each_group() -> None:
     assert [item.group for item in (old, one, young)] == ["old", "one", "young"]
     assert old.fmr is not None and old.fnmr is not None and young.fmr is not None and young.fnmr is not None
     assert (old.people, old.images, old.fmr.errors, old.fmr.comparisons, old.fmr.independent) == (2, 4, 1, 4, 1)
+    assert (old.fmr.low, old.fmr.high) == (0.0, 1.0), "one pair of people says nothing of others"
     assert (old.fnmr.errors, old.fnmr.comparisons, old.fnmr.independent) == (0, 2, 2)
     assert (young.fmr.errors, young.fmr.comparisons) == (0, 4) and young.fmr.high == 1.0, "one independent comparison bounds nothing"
     assert (young.fnmr.errors, young.fnmr.rate) == (1, 0.5) and young.fnmr.low < 0.5 < young.fnmr.high

@@ -70,6 +70,18 @@ def test_many_errors_of_few_people_are_not_taken_for_evidence() -> None:
     assert found.left_out[0].reason == f"false matches at 0.01: 100, of pairs of people: 1; the rule of 30 asks for {LEAST_ERRORS} pairs"
 
 
+def test_relatives_count_as_one_person_in_the_rule_of_30() -> None:
+    comparisons = Comparisons.of([f"fiw_F0001_MID{number}" for number in range(20) for _ in range(10)])
+    rows = np.random.default_rng(3).normal(size=(200, 64)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    found = calibrate(comparisons.scores(rows), Bootstrap(comparisons, draws=50), DATA, rates=(0.01,))
+    assert found.left_out[0].reason == "false matches at 0.01: 190, of pairs of people: 1; the rule of 30 asks for 30 pairs"
+    silent = Comparisons.of([f"fiw_F0001_MID{number}" for number in range(600)])
+    alike = np.full(len(silent.first), 0.3, np.float32)
+    found = calibrate(alike, Bootstrap(silent, draws=10), DATA, rates=(0.01,))
+    assert found.left_out[0].reason == "no false match in 1 independent comparisons; to rule out more than 0.01 takes 300"
+
+
 def test_no_error_at_all_is_no_evidence_of_a_low_rate_where_few_comparisons_are_independent() -> None:
     comparisons = Comparisons.of([f"p{number:02d}" for number in range(20) for _ in range(10)])
     alike = np.full(len(comparisons.first), 0.3, np.float32)
