@@ -36,6 +36,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> Result:
     """The report's files in a folder. What its build recorded, and what an earlier report measured, is taken up."""
     from toolchain.data.faces import Faces
+    from toolchain.kept import KeptBytes
     from toolchain.report import curves, page
 
     if (not options.images or options.sensitivity) and (options.pairs is not None or options.show_faces):
@@ -47,7 +48,7 @@ def run(options: Namespace) -> Result:
         report = replace(report, sensitivity=measured(options, str(options.bundle)))
     elif options.images:
         faces = Faces.read(options.images, cache_of(options) / "faces", progress_of(options))
-        found = curves.measure(bundle, faces, options.pairs, progress_of(options))
+        found = curves.measure(bundle, faces, options.pairs, progress_of(options), KeptBytes(cache_of(options) / "bytes"))
         report = replace(report, curves=found)
         worst = {row.face for item in found.variants for row in item.worst} if options.show_faces else set()
         pictures = {name: faces.images[row] for row, name in enumerate(faces.names) if name in worst}

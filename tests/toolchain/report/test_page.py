@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from runtime_py.embedder import Embedder
+from toolchain.bundling.golden import png
 from toolchain.cli import main
 from toolchain.data.faces import Faces
 from toolchain.report import plots
@@ -139,6 +141,18 @@ def test_a_report_leaves_what_else_is_in_the_folder(face_bundle: Path, tmp_path:
     assert found == {"model-card.md", "photographs", "report.html", "report.json", "thesis.txt"}
     assert (tmp_path / out / "thesis.txt").read_text() == "mine"
     assert (tmp_path / out / "report.html").read_text().startswith("<!")
+
+
+def test_embeddings_are_kept_for_the_next_report(face_bundle: Path, drawn: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, image in zip(drawn.names, drawn.images, strict=True):
+        path = tmp_path / "faces" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(image))
+    arguments = ["report", str(face_bundle), "--images", str(tmp_path / "faces"), "--cache", str(tmp_path / "cache"), "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path / "first")]) == 0
+    monkeypatch.delattr(Embedder, "embed")
+    assert main([*arguments, "--out", str(tmp_path / "again")]) == 0
+    assert (tmp_path / "again" / "report.json").read_bytes() == (tmp_path / "first" / "report.json").read_bytes()
 
 
 def test_the_card_keeps_what_the_weights_say_and_adds_what_was_measured(full: Report, bare: Report) -> None:
