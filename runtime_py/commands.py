@@ -203,8 +203,10 @@ def _marked(pixels: Pixels, faces: tuple[Detection, ...]) -> bytes:
     pen = ImageDraw.Draw(image)
     line = max(1, round(max(image.size) / 400))
     for face in faces:
-        pen.rectangle([round(value) for value in face.box], outline=(0, 220, 0), width=line)
-        for x, y in face.key_points.tolist():
+        # What lies outside is cut to just outside: Pillow walks along every pixel of a line, seen or not.
+        least, most = -2 * line, np.array(image.size) + 2 * line
+        pen.rectangle(np.rint(np.clip(np.reshape(face.box, (2, 2)), least, most)).ravel().tolist(), outline=(0, 220, 0), width=line)
+        for x, y in np.clip(face.key_points, least, most).tolist():
             pen.ellipse((x - line, y - line, x + line, y + line), fill=(230, 30, 30))
     data = io.BytesIO()
     image.save(data, "PNG")

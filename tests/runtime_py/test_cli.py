@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,8 @@ from PIL import Image
 
 import runtime_py
 from runtime_py.cli import main
+from runtime_py.commands import _marked
+from runtime_py.detector import Detection
 from tests.face_bundle import SIZE
 from toolchain.bundling.golden import png
 from toolchain.data.synthetic import Identity, View, beside, crop, photograph
@@ -119,6 +123,17 @@ def test_detect_gives_boxes_and_draws_them(face_bundle: Path, photos: Path, tmp_
     marked, plain = (np.asarray(Image.open(path)) for path in (seen / "one.png.png", photos / "one.png"))
     left, top, right, bottom = (round(value) for value in result["photographs"][0]["faces"][0]["box"])
     assert (marked != plain).any() and marked[top, (left + right) // 2].tolist() == [0, 220, 0]
+
+
+def test_drawing_what_reaches_far_out_of_the_photograph_takes_no_time() -> None:
+    face = Detection((-1e9, 10.0, 1e9, 1e9), 1.0, np.array([[1e9, -1e9], [30.0, 40.0]]), ("a", "b"))
+    start = time.process_time()
+    drawn = np.asarray(Image.open(io.BytesIO(_marked(np.zeros((100, 100, 3), np.uint8), (face,)))))
+    assert time.process_time() - start < 2  # pixel by pixel it was half a minute
+    assert drawn[10].tolist() == [[0, 220, 0]] * 100 and drawn[40, 30].tolist() == [230, 30, 30]
+    drawn = drawn.copy()
+    drawn[10], drawn[39:42, 29:32] = 0, 0
+    assert not drawn.any()
 
 
 def test_inspect_shows_the_manifest(face_bundle: Path, capfd: Capture) -> None:
