@@ -9,7 +9,7 @@ import argparse
 import io
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +73,10 @@ def add_running(parser: ArgumentParser) -> None:
 def add_input(parser: ArgumentParser) -> None:
     """What weights of one's own take."""
     parser.add_argument(
-        "--input", type=_contract, metavar="SPEC", help="what the weights take: colour order and range, such as rgb,0..255 or bgr,-1..1"
+        "--input",
+        type=_contract,
+        metavar="SPEC",
+        help="what the weights take: colour order and range, such as rgb,0..255 or bgr,-1..1, of faces 112 x 112, the only size",
     )
 
 
@@ -135,6 +138,15 @@ def cache_of(options: Namespace) -> Path:
 def progress_of(options: Namespace) -> Progress:
     """Progress on stderr, or none with --quiet."""
     return Progress(options.quiet)
+
+
+def failure_of(step: Callable[[], object]) -> ToolchainError | None:
+    """What is wrong with `step`, which comes after a measurement, so that a Result can show the figures before it fails."""
+    try:
+        step()
+    except ToolchainError as error:
+        return error
+    return None
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

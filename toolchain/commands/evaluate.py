@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from runtime_py.bundle import Bundle
-from toolchain.commands.base import BUNDLE_SUFFIX, IMAGES, Result, add_cache, add_input, cache_of, progress_of, table
+from toolchain.commands.base import BUNDLE_SUFFIX, IMAGES, Result, add_cache, add_input, cache_of, failure_of, progress_of, table
 from toolchain.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
@@ -79,18 +79,22 @@ def _of_bundle(options: Namespace, bundle: Bundle, faces: Faces) -> Result:
     from toolchain.evaluation.groups import read_groups
     from toolchain.kept import KeptBytes
 
+    if options.record is not None and options.record.exists():
+        accuracies.read_accuracies(options.record)  # before hours of measuring what could not be added to it
     labels = None if options.groups is None else read_groups(options.groups, faces)
     kept = KeptBytes(cache_of(options) / "bytes")
     embedded = dict(of_bundle(bundle, options.variant, faces, progress_of(options), kept))
     found = {name: evaluate(rows, faces, options.pairs) for name, rows in embedded.items()}
     measured = {} if options.pairs is not None else _measured(options, bundle, embedded, faces, kept)
     groups = {} if labels is None else _by_group(bundle, embedded, faces, labels)
+    failure = None
     if options.record is not None:
         record = {
             name: accuracies.Measured(tuple(item.record())).updated(measured.get(name, accuracies.Measured()))
             for name, item in found.items()
         }
-        accuracies.record(options.record, {bundle.variant(name).sha256: item for name, item in record.items()})
+        models = {bundle.variant(name).sha256: item for name, item in record.items()}
+        failure = failure_of(lambda: accuracies.record(options.record, models))
     values: dict[str, Any] = {name: item.describe() for name, item in found.items()}
     for name, item in measured.items():
         values[name] |= {key: value for key, value in dataclasses.asdict(item).items() if key != "accuracy"}
@@ -98,7 +102,7 @@ def _of_bundle(options: Namespace, bundle: Bundle, faces: Faces) -> Result:
         values[name]["groups"] = [row.describe() for row in rows]
     shown = [*_shown(found)]
     shown += [_face_terms(measured), thresholds_table(measured)] if measured else []
-    return Result(values, (*shown, *([_groups(groups)] if groups else [])))
+    return Result(values, (*shown, *([_groups(groups)] if groups else [])), failure)
 
 
 def _measured(options: Namespace, bundle: Bundle, embedded: Mapping[str, Floats], faces: Faces, kept: KeptBytes) -> dict[str, Measured]:

@@ -6,8 +6,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolchain.commands.base import BUNDLE_SUFFIX, Result, add_recipe, add_running, cache_of, order_of, progress_of, table
-from toolchain.errors import DataError, RecipeError
+from toolchain.commands.base import BUNDLE_SUFFIX, Result, add_recipe, add_running, cache_of, failure_of, order_of, progress_of, table
+from toolchain.errors import DataError, RecipeError, ToolchainError
 
 if TYPE_CHECKING:
     from runtime_py.bundle import Bundle
@@ -67,12 +67,12 @@ def _of_recipe(options: Namespace) -> Result:
     from toolchain.bundling.variants import figures, judge
 
     batch = make_variants(order_of(options))
-    judge(batch.made)
     values = [{"variant": item.variant.name, **figures(result)} for item in batch.made for result in item.parity]
     rows = [(item["variant"], item["runtime"], *_shown(item)) for item in values]
     left_out = [f"left out: {name}: {why}" for name, why in batch.left_out.items()]
     columns = ("variant", "runtime", "max abs", "min cosine", "p1 cosine", "XNNPACK parts", "ms")
-    return Result({"parity": values, "left_out": batch.left_out}, (table(columns, rows), *left_out))
+    failure = failure_of(lambda: judge(batch.made))
+    return Result({"parity": values, "left_out": batch.left_out}, (table(columns, rows), *left_out), failure)
 
 
 def _shown(figures: dict[str, Any]) -> tuple[str, ...]:
@@ -86,8 +86,12 @@ def _of_pair(options: Namespace) -> Result:
     """A .tflite and an ONNX model, whoever made them."""
     from toolchain.parity.against import against
 
-    if Path(options.recipe).suffix == BUNDLE_SUFFIX or options.weights is not None:
-        raise RecipeError(f"{options.recipe}: --against compares a .tflite with an ONNX model; leave out --weights")
+    if Path(options.recipe).suffix == BUNDLE_SUFFIX:
+        raise RecipeError(f"{options.recipe}: --against takes a .tflite, not a bundle, whose .tflite files `toolchain convert` writes")
+    if options.weights is not None or options.variants is not None:
+        raise RecipeError("--against compares a .tflite with an ONNX model; leave out --weights and --variants")
+    if not Path(options.recipe).suffix and not Path(options.recipe).exists():
+        raise RecipeError(f"--against {options.against}: the .tflite that is to agree with it is missing; give it before --against")
     if options.input is None:
         raise RecipeError("--against: say what the two take by --input, such as rgb,0..255 or bgr,-1..1")
     images = _images(options, HOST_FACES) if options.images else None
@@ -114,9 +118,11 @@ def _of_bundle(options: Namespace) -> Result:
         done = suite.on_host(bundle, found, _kept(options), progress_of(options))
     else:
         done = suite.on_arm64(found, _kept(options), progress_of(options))
-    if options.record is not None and done.failure() is None:
-        arm64_record.record(options.record, done.stated({name: bundle.variant(name).sha256 for name in names}))
-    return Result(done.describe(), _suite_shown(done), done.failure())
+    failure: ToolchainError | None = done.failure()
+    if options.record is not None and failure is None:
+        stated = done.stated({name: bundle.variant(name).sha256 for name in names})
+        failure = failure_of(lambda: arm64_record.record(options.record, stated))
+    return Result(done.describe(), _suite_shown(done), failure)
 
 
 def _of_phone(options: Namespace) -> Result:

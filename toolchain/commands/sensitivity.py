@@ -19,6 +19,7 @@ from toolchain.commands.base import (
     add_input,
     cache_of,
     comma_separated,
+    failure_of,
     positive,
     progress_of,
     table,
@@ -54,7 +55,7 @@ def add_sensitivity(parser: ArgumentParser) -> None:
     forms = f"binary, 2-bit to 8-bit, palette-2 to palette-255, int8: with activations, in minutes (default: {','.join(FORMS)})"
     parser.add_argument("--forms", type=comma_separated, default=FORMS, metavar="A,B", help=f"forms of the weights: {forms}")
     parser.add_argument("--faces", type=positive, default=256, metavar="N", help="how many faces to measure on (default: 256)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="of a bundle: weights of your own that it was built from")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="of a bundle or a recipe: weights of your own that it was built from")
     add_input(parser)
 
 
@@ -62,12 +63,13 @@ def run(options: Namespace) -> Result:
     """A table of layers a form, the worst first."""
     found = measured(options, options.what)
     shown: list[RenderableType] = [_heading(found), *(_table(item, found.tar) for item in found.forms)]
+    failure = None
     if options.plot is not None:
         from toolchain.report.plots import sensitivity, standing_alone
 
-        files.write(options.plot, standing_alone(sensitivity(found)).encode())
-        shown.append(f"{options.plot}: the layers that suffer most")
-    return Result(values_of(found), tuple(shown))
+        failure = failure_of(lambda: files.write(options.plot, standing_alone(sensitivity(found))))
+        shown += [] if failure else [f"{options.plot}: the layers that suffer most"]
+    return Result(values_of(found), tuple(shown), failure)
 
 
 def measured(options: Namespace, what: str) -> Sensitivity:
@@ -82,13 +84,15 @@ def measured(options: Namespace, what: str) -> Sensitivity:
 
 def source(what: str, weights: Path | None) -> tuple[str, Path | None]:
     """(recipe's name, weights of one's own or None) that BUNDLE|WEIGHTS|RECIPE names. Error: RecipeError where a bundle's weights are
-    not at hand."""
+    not at hand, or two files of weights are given."""
     import hashlib
 
     from runtime_py.bundle import Bundle
     from toolchain.recipes import find_recipe, recipe_names
 
     if Path(what).suffix in (".onnx", ".safetensors"):
+        if weights is not None:
+            raise RecipeError(f"{what}: expected one file of weights, got {weights} too; leave out --weights")
         return "own", Path(what)
     if Path(what).suffix != BUNDLE_SUFFIX:
         return what, weights

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from toolchain import files
-from toolchain.commands.base import IMAGES, Result, add_cache, cache_of, positive, progress_of
+from toolchain.commands.base import IMAGES, Result, add_cache, cache_of, failure_of, positive, progress_of
 from toolchain.commands.base import table as shown
 
 SUMMARY = "Make a table of a paper or lecture anew, beside its authors' figures; goes on where an earlier run stopped."
@@ -41,6 +41,5 @@ def run(options: Namespace) -> Result:
     running = (options.steps, options.seeds, options.full)
     order = TableOrder(cache_of(options), progress_of(options), tuple(options.images), *running, *verification)
     figures = find_table(options.table).figures(order)
-    if options.out is not None:
-        files.write(options.out, figures.markdown())
-    return Result(figures.describe(), (figures.title, shown(figures.columns, figures.rows), *figures.notes))
+    failure = None if options.out is None else failure_of(lambda: files.write(options.out, figures.markdown()))
+    return Result(figures.describe(), (figures.title, shown(figures.columns, figures.rows), *figures.notes), failure)
