@@ -30,20 +30,22 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = parser().parse_args(arguments)
-    if getattr(options, "recipe", "") is None:
-        options.recipe = "default" if options.weights is None else "own"
+    name = "toolchain"
     try:
+        options = parser().parse_args(arguments)  # imports every command, in which Ctrl-C may fall already
+        name = f"toolchain {options.command}"
+        if getattr(options, "recipe", "") is None:
+            options.recipe = "default" if options.weights is None else "own"
         result = options.run(options)
         print(json.dumps(result.describe(), indent=1) if options.json else result.text())
         sys.stdout.flush()
         if result.failure is not None:
             raise result.failure
     except (ToolchainError, PocketFaceError) as error:
-        print(f"toolchain {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code if isinstance(error, ToolchainError) else 2
     except KeyboardInterrupt:
-        print(f"toolchain {options.command}: stopped; nothing half-written was left, run the same command again to go on", file=sys.stderr)
+        print(f"{name}: stopped; nothing half-written was left, run the same command again to go on", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:
         # Whoever read the output has had enough; keep the interpreter from complaining once more at its end.

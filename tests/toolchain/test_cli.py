@@ -116,6 +116,7 @@ BAD: dict[str, list[str]] = {
         *[f"convert {{recipe}} --weights {{bad}}/{kind}.safetensors --out {{out}}" for kind in KINDS],
         "convert {bundle} --variants int4 --out {out}",
         "convert {bundle} --images {faces} --out {out}",
+        "convert {bundle} --input rgb,0..255 --out {out}",
         "convert {bundle} --out {bad}/text.txt",
         "convert nonesuch --out {out}",
         "convert {recipe} --images {bad}/folder --out {out}",
@@ -154,6 +155,7 @@ BAD: dict[str, list[str]] = {
     "sensitivity": [
         "sensitivity nonesuch",
         "sensitivity {recipe}",
+        "sensitivity {bad}/text.onnx --weights {bad}/text.safetensors",
         "sensitivity {bundle}",
         *[f"sensitivity {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
         *[f"sensitivity {{bad}}/{kind}.onnx --input rgb,0..255" for kind in KINDS],
@@ -260,6 +262,27 @@ def test_parity_lists_every_variant_on_every_runtime(built: Built, capsys: pytes
     assert all(row["faces"] >= 256 and row["min_cosine"] <= 1 + 1e-9 for row in rows if "ms" in row)
 
 
+def test_parity_shows_its_figures_where_a_gate_is_missed_too(built: Built, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    strict = tmp_path / "strict.py"
+    strict.write_text(
+        "from dataclasses import replace\nfrom tests.tiny_recipe import RECIPE as TINY\nfrom toolchain.recipe import Gate\n"
+        "RECIPE = replace(TINY, variants=tuple(replace(item, gate=Gate(min_cosine=0.9999999)) for item in TINY.variants))\n"
+    )
+    arguments = ["parity", str(strict), "--variants", "int8", "--images", str(built.faces), "--cache", str(built.cache), "--quiet"]
+    assert main([*arguments, "--json"]) == 4
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["parity"][0]["min_cosine"] < 0.9999999 and "the gate asks for" in printed.err
+
+
+def test_evaluate_shows_its_figures_where_they_cannot_be_recorded(
+    built: Built, bad: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", str(built.bundle), "--images", str(built.faces), "--variant", "fp32", "--cache", str(built.cache), "--quiet"]
+    assert main([*arguments, "--record", str(bad / "text.txt" / "figures.json"), "--json"]) == 2
+    printed = capsys.readouterr()
+    assert "fp32" in json.loads(printed.out) and "figures.json: cannot be written" in printed.err
+
+
 def test_inspect_gives_the_manifest_as_it_lies_in_the_file(built: Built, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["inspect", str(built.bundle), "--cache", str(built.cache)]
     assert main([*command, "--json"]) == 0
@@ -308,6 +331,15 @@ def test_help_needs_no_torch() -> None:
     code = "import sys; from toolchain.cli import parser; parser(); sys.exit('torch' in sys.modules)"
     root = str(Path(toolchain.__file__).parents[1])
     assert subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": root}).returncode == 0
+
+
+def test_ctrl_c_while_the_commands_are_imported_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("toolchain.cli.parser", stopped)
+    assert main(["inspect", "face.pface"]) == 130
+    assert capsys.readouterr().err == "toolchain: stopped; nothing half-written was left, run the same command again to go on\n"
 
 
 def test_ctrl_c_leaves_nothing_half_written_and_says_how_to_go_on(built: Built, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import pkgutil
 from pathlib import Path
@@ -21,9 +22,11 @@ def find_recipe(name: str) -> Recipe:
     Errors: RecipeError where there is none, or where the file does not run or has no `RECIPE`.
     """
     own = Path(name)
-    path = own if own.suffix == ".py" or "/" in name else Path(__path__[0]) / f"{name.replace('-', '_')}.py"
-    if not path.is_file():
-        raise RecipeError(f"{name}: no such recipe; expected {', '.join(recipe_names())}, or the path of a Python file with a RECIPE")
+    path = own if own.suffix or "/" in name else Path(__path__[0]) / f"{name.replace('-', '_')}.py"
+    if not path.is_file() and own.suffix in ("", ".py"):
+        close = difflib.get_close_matches(name.replace("-", "_"), recipe_names(), 1)
+        known = f"expected {', '.join(recipe_names())}, or the path of a Python file with a RECIPE"
+        raise RecipeError(f"{name}: no such recipe; {f'did you mean {close[0]}?' if close else known}")
     if path.suffix != ".py":
         raise RecipeError(f"{name}: expected a recipe, a Python file (.py) with a RECIPE; weights are given by --weights")
     spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
@@ -31,7 +34,7 @@ def find_recipe(name: str) -> Recipe:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError, OSError) as error:
+    except Exception as error:  # it is a user's program: anything may go wrong in it
         line = str(error).splitlines()[0] if str(error) else ""
         raise RecipeError(f"{path}: this recipe does not run: {type(error).__name__}: {line}") from None
     recipe = getattr(module, "RECIPE", None)
