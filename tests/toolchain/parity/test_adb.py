@@ -126,6 +126,12 @@ def test_whatever_is_no_whole_report_is_refused(bundle: Bundle) -> None:
         report(bundle, result="perhaps"),
         report(bundle, **{"step.yuv.ms": "2,345"}),
         report(bundle, **{"step.yuv.runs": "many"}),
+        report(bundle, checks="1000000000000"),
+        report(bundle, checks="999999999"),
+        report(bundle, checks="2" * 5000),
+        report(bundle, **{"step.yuv.runs": "2" * 5000}),
+        report(bundle, **{"step.yuv.ms": "9" * 400}),
+        report(bundle, **{"check.4": "pass; embed; well"}),
     ):
         with pytest.raises(DataError):
             read_report(wrong)
