@@ -134,14 +134,6 @@ def embeddings(tflite: bytes, images: npt.NDArray[np.uint8], contract: InputCont
     return _normalised(runtime.name, rows)
 
 
-def check(name: str, results: tuple[Parity | NotRun, ...], gate: Gate) -> None:
-    """Raises GateError, saying which bound `name` missed, by how much and what to try, for the first that it misses."""
-    for result in results:
-        why = None if isinstance(result, NotRun) else missed(result, gate)
-        if why is not None:
-            raise GateError(f"{name} on {result.runtime}: {why}; {ADVICE}")
-
-
 ADVICE = "try Equalize() and Calibrate() on more faces, keep the worst layers float (see sensitivity), or leave the variant out"
 
 

@@ -42,7 +42,7 @@ def converted() -> bytes:
 
 def test_what_runs_is_what_torch_computes_with_the_decoded_weights() -> None:
     results = host.compare(model(), converted(), tiny_nets.images(host.LEAST_FACES, seed=5))
-    host.check("compressed", results, Compressed().gate)
+    assert not [why for item in results if isinstance(item, host.Parity) and (why := host.missed(item, Compressed().gate))]
     host.check_runs_everywhere("compressed", converted())
 
 

@@ -42,16 +42,15 @@ def test_the_numbers_are_what_their_names_say() -> None:
 @pytest.mark.parametrize(
     ("result", "gate", "message"),
     [
-        (parity([1.0], 0.2), Gate(max_abs=0.1), r"^v on a-runtime: largest difference 0\.2, the gate allows 0\.1; try "),
-        (parity([0.8, 1.0]), Gate(min_cosine=0.9), r"^v on a-runtime: least cosine 0\.80000, the gate asks for 0\.90000; try "),
-        (parity([0.8] * 5 + [1.0] * 95), Gate(p1_cosine=0.9), r"^v on a-runtime: first percentile of cosines 0\.80000"),
-        (parity([0.8, 1.0]), Gate(share_above=(0.9, 0.6)), r"50\.0% of the faces reach cosine 0\.9, the gate asks for 60\.0%"),
+        (parity([1.0], 0.2), Gate(max_abs=0.1), "largest difference 0.2, the gate allows 0.1"),
+        (parity([0.8, 1.0]), Gate(min_cosine=0.9), "least cosine 0.80000, the gate asks for 0.90000"),
+        (parity([0.8] * 5 + [1.0] * 95), Gate(p1_cosine=0.9), "first percentile of cosines 0.80000, the gate asks for 0.90000"),
+        (parity([0.8, 1.0]), Gate(share_above=(0.9, 0.6)), "50.0% of the faces reach cosine 0.9, the gate asks for 60.0%"),
     ],
 )
 def test_a_gate_says_which_bound_was_missed_and_by_how_much(result: host.Parity, gate: Gate, message: str) -> None:
-    with pytest.raises(GateError, match=message):
-        host.check("v", (result,), gate)
-    host.check("v", (result,), Gate())
+    assert host.missed(result, gate) == message
+    assert host.missed(result, Gate()) is None
 
 
 def test_a_change_of_one_bias_is_seen() -> None:
