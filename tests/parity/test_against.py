@@ -62,6 +62,23 @@ def test_the_command_needs_to_know_what_the_pair_takes(pair: tuple[Path, Path], 
     assert "net.onnx on onnxruntime" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--against {onnx}", "the .tflite that is to agree with it is missing"),
+        ("face.pface --against {onnx}", "face.pface: --against takes a .tflite, not a bundle"),
+        ("{tflite} --against {onnx} --weights {onnx}", "leave out --weights"),
+        ("{tflite} --against {onnx} --variants fp32", "leave out --weights and --variants"),
+        ("{tflite} --against missing.onnx --input rgb,0..255", "missing.onnx: expected an ONNX model, cannot read it"),
+    ],
+)
+def test_what_is_missing_or_too_much_is_named(
+    words: str, message: str, pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["parity", *words.format(tflite=pair[0], onnx=pair[1]).split()]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_files_of_another_kind_are_named(pair: tuple[Path, Path], kept: KeptBytes, tmp_path: Path) -> None:
     text = tmp_path / "text.onnx"
     text.write_text("not a model")
