@@ -22,14 +22,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from runtime_py.bundle import InputContract
+from toolchain import files
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
-from toolchain.errors import DataError, RecipeError
+from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.model import to_input
 from toolchain.stage import Context
 from toolchain.training.optimizers import MatrixMuon, is_matrix
@@ -150,7 +151,8 @@ def fit(
     that the loss falls alike, up to rounding; an objective must be a mean over the batch for that.
 
     Keeps `<work>/<name>.safetensors` (the last checkpoint; a run that finds one goes on from it) and `<work>/<name>.jsonl`
-    (metrics). Raises DataError where the faces are fewer than a batch.
+    (metrics). Errors: DataError where the faces are fewer than a batch, and for a checkpoint that is damaged, of another net, or cannot
+    be written; ToolchainError where the loss or its gradient is no number, before anything is made of it.
     """
     if len(faces) < settings.batch:
         raise DataError(f"{name}: expected at least {settings.batch} faces (one batch), got {len(faces)}; give more, or a smaller batch")
@@ -176,17 +178,22 @@ def fit(
         # What a net or an objective draws (dropout, mixup) depends on the step alone too.
         torch.manual_seed(hash_of(context.seed, step, fabric.global_rank, 1))
         loss = module(_draw(faces, labels, contract, settings, phase, context.seed, step, fabric, arranged))
+        # The mean over processes, so that all of them stop where one has come to no number.
+        seen = float(torch.as_tensor(fabric.all_reduce(loss.detach(), reduce_op="mean")))
+        saved = max(first, step // settings.checkpoint_every * settings.checkpoint_every)
+        _check_finite("loss", seen, name, step + 1, saved)
         fabric.backward(loss)
-        fabric.clip_gradients(module, wrapped[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
+        norm = fabric.clip_gradients(module, wrapped[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
+        if settings.precision != "16-mixed" and norm is not None:  # there steps whose gradients overflow are left out
+            _check_finite("gradient", float(norm), name, step + 1, saved)
         for optimizer in wrapped:
             optimizer.step()
             optimizer.zero_grad()
-        seen = fabric.all_reduce(loss.detach(), reduce_op="mean")
         if not fabric.is_global_zero:
             continue
         last = step + 1 == settings.steps
         due = validate is not None and ((step + 1) % settings.validate_every == 0 or last)
-        metrics.add(step + 1, float(torch.as_tensor(seen)), phase, within, validate(net) if due and validate is not None else {})
+        metrics.add(step + 1, seen, phase, within, validate(net) if due and validate is not None else {})
         module.train()
         if (step + 1) % settings.checkpoint_every == 0 or last:
             _save(kept, task, optimizers, step + 1)
@@ -290,6 +297,12 @@ def _draw(
     return Batch(images, index.to(fabric.device), labels[index].to(fabric.device), step)
 
 
+def _check_finite(what: str, value: float, name: str, step: int, saved: int) -> None:
+    if not math.isfinite(value):
+        kept = f"the checkpoint of step {saved} is kept" if saved else "there is no checkpoint yet"
+        raise ToolchainError(f"{name}: the {what} is {value} at step {step}; lower the learning rate; {kept}")
+
+
 def hash_of(*numbers: int) -> int:
     """A 63-bit seed from numbers >= 0, the same everywhere."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
@@ -301,19 +314,24 @@ def _save(path: Path, task: nn.Module, optimizers: list[torch.optim.Optimizer], 
         for index, state in optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 tensors[f"optimizer.{number}.{index}.{key}"] = torch.as_tensor(value)
-    partial = path.with_suffix(f".{os.getpid()}.part")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata={"step": str(step)})
-    os.replace(partial, path)
+    with files.partial(path) as temporary:
+        try:
+            save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, temporary, metadata={"step": str(step)})
+        except SafetensorError as error:
+            raise DataError(f"{path}: cannot be written ({error}); make room, or give another --cache folder") from None
 
 
 def _restore(path: Path, task: nn.Module, optimizers: list[torch.optim.Optimizer]) -> int:
-    with safe_open(path, "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-        step = int(file.metadata()["step"])
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            step = int(file.metadata()["step"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: expected a checkpoint, got a damaged file ({error}); delete it") from None
     try:
         task.load_state_dict({name[5:]: value for name, value in tensors.items() if name.startswith("task.")})
     except RuntimeError:
-        raise DataError(f"{path}: a checkpoint of another net or objective; delete it, or give another --work folder") from None
+        raise DataError(f"{path}: a checkpoint of another net or objective; delete it, or give another --cache folder") from None
     for number, optimizer in enumerate(optimizers):
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():

@@ -1,10 +1,13 @@
 """The one training loop: it learns, resumes exactly, gives the same bytes for a seed, and runs on several processes."""
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +22,7 @@ from runtime_py.bundle import InputContract
 from toolchain.backbones import MobileFaceNet
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
-from toolchain.errors import DataError, RecipeError
+from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.losses import ArcFace, Train
 from toolchain.model import Model
 from toolchain.progress import Progress
@@ -229,6 +232,57 @@ class Blurred(ToColour):
     def forward(self, net: nn.Module, batch: Batch) -> Tensor:
         self.rows.append(batch.index[batch.images.std((1, 2, 3)) < 0.9].tolist())
         return super().forward(net, batch)
+
+
+class Diverging(ToColour):
+    """Makes of its loss what `broken` does, from a step on."""
+
+    def __init__(self, at: int, broken: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.at, self.broken = at, broken
+
+    def forward(self, net: nn.Module, batch: Batch) -> Tensor:
+        loss = super().forward(net, batch)
+        return loss if self.calls <= self.at else self.broken(loss)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (lambda loss: loss * math.nan, "loss is nan"),
+        (lambda loss: loss + math.inf, "loss is inf"),
+        (lambda loss: (loss - loss.detach()).sqrt(), "gradient is (inf|nan)"),  # 0, with a slope that is infinite
+    ],
+)
+def test_training_that_comes_to_no_number_stops_and_keeps_the_last_checkpoint(
+    tmp_path: Path, broken: Callable[[Tensor], Tensor], said: str
+) -> None:
+    context = Context(tmp_path, progress=QUIET)
+    with pytest.raises(ToolchainError, match=f"run: the {said} at step 6; lower the learning rate; the checkpoint of step 3 is kept"):
+        fit(shallow(), Diverging(5, broken), blobs(), CONTRACT, SETTINGS, context, "run")
+    assert all(bool(tensor.isfinite().all()) for tensor in kept_tensors(tmp_path).values())
+    with pytest.raises(ToolchainError, match="at step 1; lower the learning rate; there is no checkpoint yet"):
+        fit(shallow(), Diverging(0, broken), blobs(), CONTRACT, SETTINGS, replace(context, work=tmp_path / "fresh"), "run")
+
+
+def test_a_damaged_checkpoint_and_one_that_cannot_be_written_are_said_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    recorded_run(tmp_path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"no checkpoint"):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="run.safetensors: expected a checkpoint, got a damaged file .*; delete it"):
+            recorded_run(tmp_path)
+    script = tmp_path / "full.py"
+    script.write_text(
+        "import resource\nfrom pathlib import Path\n"
+        "from tests.toolchain.training.test_train import recorded_run\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        f"recorded_run(Path({str(tmp_path / 'full')!r}))\n"
+    )
+    last = python(script).stderr.splitlines()[-1]
+    assert "DataError" in last and "run.safetensors: cannot be written" in last
+    assert not list((tmp_path / "full").iterdir())
 
 
 def test_low_resolution_reaches_every_part_of_a_data_set(tmp_path: Path) -> None:
