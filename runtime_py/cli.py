@@ -24,7 +24,7 @@ BAD_INPUT, INTERRUPTED, NOBODY_READS = 2, 130, 141
 _CODES = """exit codes:
   0  all went well (verify: the same person, or no threshold to judge by)
   1  verify: not the same person; identify: nobody who is enrolled
-  2  bad input: one line on stderr says what, and nothing was written
+  2  bad input: one line on stderr says what, and nothing was written; or stdout cannot be written
   3  some photographs were skipped: a line on stderr for each says why
   4  selftest: this machine does not compute what the bundle states; check: the gallery is damaged
 """
