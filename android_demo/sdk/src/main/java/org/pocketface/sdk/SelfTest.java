@@ -29,24 +29,36 @@ public final class SelfTest {
    * tensor of the stored crop is the stated one, and each variant's embeddings of the stored crops are the stored ones. Takes seconds.
    *
    * <p>What cannot be run at all is a check that failed, not an error.
-   *
-   * @throws ImageException where a golden picture cannot be read
    */
   @NotNull
   public static List<Check> run(@NotNull Bundle bundle, int threads) {
     SelfTest test = new SelfTest(bundle, threads);
     test.checkDetector();
+    test.checkCrops();
+    return Collections.unmodifiableList(test.checks);
+  }
+
+  /** The tensor of each stored crop, and each variant's embeddings of them. */
+  private void checkCrops() {
+    List<GoldenFace> faces = new ArrayList<>();
     List<Pixels> crops = new ArrayList<>();
-    for (GoldenImage image : bundle.manifest().golden.images) {
-      for (GoldenFace face : image.faces) {
-        crops.add(test.picture(face.crop));
-        test.checkTensor(face, crops.get(crops.size() - 1));
+    try {
+      for (GoldenImage image : bundle.manifest().golden.images) {
+        for (GoldenFace face : image.faces) {
+          faces.add(face);
+          crops.add(picture(face.crop));
+        }
       }
+    } catch (PocketFaceException error) {
+      checks.add(new Check("crops", false, error.getMessage(), 0));
+      return;
+    }
+    for (int face = 0; face < faces.size(); face++) {
+      checkTensor(faces.get(face), crops.get(face));
     }
     for (Variant variant : bundle.manifest().variants) {
-      test.checkVariant(variant, crops);
+      checkVariant(variant, crops);
     }
-    return Collections.unmodifiableList(test.checks);
   }
 
   private Pixels picture(String path) {
@@ -75,11 +87,13 @@ public final class SelfTest {
 
   /** Boxes and key points, then the crop on the stored key points, of each face of a photograph. */
   private void checkImage(GoldenImage image, Finder finder) {
-    Pixels photograph = picture(image.image);
     String name = "detect " + image.image;
-    long start = System.nanoTime();
+    Pixels photograph;
     List<Detection> detections;
+    long start;
     try {
+      photograph = picture(image.image);
+      start = System.nanoTime();
       detections = finder.detector().find(photograph);
     } catch (PocketFaceException error) {
       checks.add(new Check(name, false, error.getMessage(), 0));
@@ -120,15 +134,17 @@ public final class SelfTest {
 
   private void checkCrop(GoldenFace face, Pixels photograph, Finder finder) {
     Golden golden = bundle.manifest().golden;
-    Pixels stored = picture(face.crop);
     double[][] points = new double[face.keyPoints.size()][];
     for (int point = 0; point < points.length; point++) {
       points[point] = new double[] {face.keyPoints.get(point).get(0), face.keyPoints.get(point).get(1)};
     }
     String name = "align " + face.crop;
-    long start = System.nanoTime();
+    Pixels stored;
     Pixels crop;
+    long start;
     try {
+      stored = picture(face.crop);
+      start = System.nanoTime();
       crop = finder.crop(photograph, points);
     } catch (PocketFaceException error) {
       checks.add(new Check(name, false, error.getMessage(), 0));

@@ -6,6 +6,7 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assert.fail;
 
+import com.eclipsesource.json.Json;
 import com.eclipsesource.json.JsonObject;
 import java.io.File;
 import java.io.FileOutputStream;
@@ -21,6 +22,7 @@ import org.junit.Rule;
 import org.junit.Test;
 import org.junit.rules.TemporaryFolder;
 import org.pocketface.sdk.manifest.BlobFile;
+import org.pocketface.sdk.manifest.Manifest;
 
 /** Bundles are opened from files, from parts of files as assets are, and from memory; models that are not packed run where they lie. */
 public class BundleTest {
@@ -112,6 +114,19 @@ public class BundleTest {
     assertFalse(bundle.model(plainVariant(bundle)).isDirect());
     for (Check check : SelfTest.run(bundle, 1)) {
       assertTrue(golden.get("file").asString() + " " + check.name, check.passed);
+    }
+  }
+
+  @Test
+  public void goldenFacesHaveTheKeyPointsOfTheDetector() throws IOException {
+    JsonObject manifest = Json.parse(Bundle.open(file()).manifestText()).asObject();
+    JsonObject image = manifest.get("golden").asObject().get("images").asArray().get(0).asObject();
+    image.get("faces").asArray().get(0).asObject().get("key_points").asArray().remove(0);
+    try {
+      Manifest.read(ByteBuffer.wrap(manifest.toString().getBytes(StandardCharsets.UTF_8)), "test");
+      fail("a key point is missing");
+    } catch (BundleException.Manifest error) {
+      assertTrue(error.getMessage(), error.getMessage().contains("expected 6 key points of"));
     }
   }
 

@@ -16,8 +16,15 @@ public final class Golden {
 
   Golden(Fields fields) {
     fields.expect(new String[] {"images", "pixel_tolerance", "crop_tolerance"});
-    images = GoldenImage.list(fields.items("images", 0));
+    images = GoldenImage.list(fields.items("images", 1));
     pixelTolerance = fields.number("pixel_tolerance", 0, Double.MAX_VALUE);
     cropTolerance = (int) fields.integer("crop_tolerance", 0, 255);
+    boolean faces = false;
+    for (GoldenImage image : images) {
+      faces |= !image.faces.isEmpty();
+    }
+    if (!faces) {
+      throw fields.wrong("images: expected a face at least, got none");
+    }
   }
 }

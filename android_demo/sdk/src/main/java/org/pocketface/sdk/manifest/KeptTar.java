@@ -28,6 +28,9 @@ public final class KeptTar {
     reference = fields.share("reference");
     keptLow = fields.number("kept_low", 0, Double.MAX_VALUE);
     keptHigh = fields.number("kept_high", 0, Double.MAX_VALUE);
+    if (reference == 0) {
+      throw fields.wrong("reference: expected a rate above 0, of which a share can be kept, got 0");
+    }
   }
 
   static List<KeptTar> list(List<Fields> items) {

@@ -165,6 +165,11 @@ public final class Manifest {
       checkRole(fields, byPath, image.image, "golden-image");
       for (GoldenFace face : image.faces) {
         checkRole(fields, byPath, face.crop, "golden-crop");
+        if (detector != null && face.keyPoints.size() != detector.keyPoints.size()) {
+          throw fields.wrong(
+              "golden: expected " + detector.keyPoints.size() + " key points of " + face.crop + ", as the detector has, got "
+                  + face.keyPoints.size());
+        }
         faces++;
       }
     }
