@@ -108,7 +108,7 @@ public final class Photographs {
     }
   }
 
-  /** A phone's app may have 256 MB, which a photograph of 50 million pixels fills. */
+  /** Android gives an app some hundred MB of heap; a photograph of 100 million pixels asks for 300. */
   private static ImageException noMemory(String name, int height, int width) {
     return new ImageException.Size(name + ": there is not memory for " + height + " x " + width + " pixels; scale the image down");
   }
