@@ -42,7 +42,7 @@ public final class EnrolActivity extends CameraActivity {
 
   @Override
   void onReady(Recognition ready) {
-    FmrChoices choices = new FmrChoices(ready.variant());
+    FmrChoices choices = new FmrChoices(ready.thresholds());
     int chosen = choices.nearest(application().fmr());
     List<Threshold> thresholds = choices.thresholds();
     threshold = chosen < 0 ? Double.NaN : thresholds.get(chosen).similarity;

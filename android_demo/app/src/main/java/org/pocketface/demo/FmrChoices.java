@@ -5,7 +5,6 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import org.pocketface.sdk.manifest.Threshold;
-import org.pocketface.sdk.manifest.Variant;
 
 /** The false match rates that a user can pick: those that the manifest has a threshold for, the least strict first. There may be none. */
 public final class FmrChoices {
@@ -14,9 +13,9 @@ public final class FmrChoices {
 
   private final List<Threshold> thresholds;
 
-  /** The choices for {@code variant}. */
-  public FmrChoices(Variant variant) {
-    List<Threshold> sorted = new ArrayList<Threshold>(variant.thresholds);
+  /** The choices among {@code stated}. */
+  public FmrChoices(List<Threshold> stated) {
+    List<Threshold> sorted = new ArrayList<Threshold>(stated);
     Collections.sort(sorted, new Comparator<Threshold>() {
       @Override
       public int compare(Threshold first, Threshold second) {

@@ -55,7 +55,7 @@ public final class MainActivity extends CameraActivity implements AdapterView.On
   void onReady(Recognition ready) {
     findViewById(R.id.enrol).setEnabled(true);
     findViewById(R.id.people).setEnabled(true);
-    choices = new FmrChoices(ready.variant());
+    choices = new FmrChoices(ready.thresholds());
     List<String> texts = new ArrayList<String>();
     for (Threshold choice : choices.thresholds()) {
       texts.add(getString(R.string.fmr_choice, number(FmrChoices.oneOf(choice.fmr)), choice.similarity));
@@ -104,7 +104,7 @@ public final class MainActivity extends CameraActivity implements AdapterView.On
     int templates = recognition().templates();
     note.setVisibility(templates == 0 ? View.GONE : View.VISIBLE);
     String compared = getResources().getQuantityString(R.plurals.templates, templates, templates);
-    double bound = OperatingPoint.atFmr(recognition().variant(), picked.fmr).fpirBound(templates);
+    double bound = OperatingPoint.atFmr(recognition().bundle(), recognition().variant(), picked.fmr).fpirBound(templates);
     long oneOf = bound > 0 ? FmrChoices.oneOf(bound) : 0;
     note.setText(oneOf > 1 ? getString(R.string.fmr_bound, compared, number(oneOf)) : getString(R.string.fmr_bound_weak, compared));
   }

@@ -17,6 +17,7 @@ import org.pocketface.sdk.gallery.Templates;
 import org.pocketface.sdk.manifest.DetectorSettings;
 import org.pocketface.sdk.manifest.Template;
 import org.pocketface.sdk.manifest.TemplatePoint;
+import org.pocketface.sdk.manifest.Threshold;
 import org.pocketface.sdk.manifest.Variant;
 
 /**
@@ -39,23 +40,31 @@ public final class Recognition {
   private final Map<String, String> names = new HashMap<String, String>();
 
   /**
-   * Takes both over.
+   * Takes both over; where it throws, the gallery is the caller's to close.
    *
-   * @throws org.pocketface.sdk.PocketFaceException where the bundle's default variant cannot be run, or the bundle has no detector
+   * @throws org.pocketface.sdk.PocketFaceException where the bundle's default variant cannot be run, the bundle has no detector, or the
+   *     gallery cannot be read
    */
   public Recognition(Bundle bundle, Gallery gallery) {
     recognizer = new Recognizer(bundle, null, 1);
-    recognizer.finder(); // without a detector nothing here can work: better now than at the first frame
     this.gallery = gallery;
-    Variant variant = recognizer.variant();
-    model = new TemplateModel(variant.sha256, variant.name, bundle.manifest().embedding.size);
-    DetectorSettings detector = bundle.manifest().detector;
-    points = new int[] {
-      detector.keyPoints.indexOf("left-eye"), detector.keyPoints.indexOf("right-eye"), detector.keyPoints.indexOf("nose"),
-      detector.keyPoints.indexOf("mouth")
-    };
-    cropEyeDistance = eyeDistance(bundle, detector.template);
-    galleryChanged();
+    boolean made = false;
+    try {
+      recognizer.finder(); // without a detector nothing here can work: better now than at the first frame
+      model = TemplateModel.of(bundle.templateVariant(recognizer.variant()));
+      DetectorSettings detector = bundle.manifest().detector;
+      points = new int[] {
+        detector.keyPoints.indexOf("left-eye"), detector.keyPoints.indexOf("right-eye"), detector.keyPoints.indexOf("nose"),
+        detector.keyPoints.indexOf("mouth")
+      };
+      cropEyeDistance = eyeDistance(bundle, detector.template);
+      galleryChanged();
+      made = true;
+    } finally {
+      if (!made) {
+        recognizer.close();
+      }
+    }
   }
 
   /** The bundle. */
@@ -73,7 +82,12 @@ public final class Recognition {
     return gallery;
   }
 
-  /** What templates of this model say of themselves. */
+  /** The thresholds for comparisons of what it sees with whatever is kept as this model's templates. */
+  public List<Threshold> thresholds() {
+    return bundle().sharedThresholds(variant());
+  }
+
+  /** What templates of this model say of themselves; those of every level of one net are kept as the whole net's. */
   public TemplateModel model() {
     return model;
   }

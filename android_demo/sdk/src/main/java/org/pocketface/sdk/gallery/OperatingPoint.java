@@ -29,17 +29,8 @@ public final class OperatingPoint {
   }
 
   /**
-   * Where {@code variant} has the false match rate {@code fmr}, as its manifest states.
-   *
-   * @throws ThresholdException where it states none for that rate
-   */
-  @NotNull
-  public static OperatingPoint atFmr(@NotNull Variant variant, double fmr) {
-    return new OperatingPoint(variant.sha256, Matching.thresholdAt(variant, fmr), fmr);
-  }
-
-  /**
-   * The same for a {@code variant} of {@code bundle}; of a level of a net by a threshold that holds whichever level made the template.
+   * Where a {@code variant} of {@code bundle} has the false match rate {@code fmr}, as its manifest states; of a level of a net by a
+   * threshold that holds whichever level made the template.
    *
    * @throws ThresholdException where the manifest states none for that rate
    */
@@ -51,23 +42,12 @@ public final class OperatingPoint {
 
   /**
    * Where a search among {@code comparisons} templates finds somebody for at most the share {@code fpir} of those who are not
-   * enrolled: the stated threshold of the largest rate that is at most fpir / comparisons.
+   * enrolled: the stated threshold of the largest rate that is at most fpir / comparisons; of a level of a net one that holds whichever
+   * level made the template.
    *
    * @param comparisons how many templates are searched, {@link Templates#size}; 0 counts as 1
    * @throws ThresholdException where the smallest rate that the manifest has a threshold for is larger: the data that it was measured
    *     on do not reach that far
-   */
-  @NotNull
-  public static OperatingPoint atFpir(@NotNull Variant variant, double fpir, int comparisons) {
-    double[][] known = known(variant.thresholds);
-    int chosen = atFpir(variant.name, known[0], fpir, comparisons);
-    return new OperatingPoint(variant.sha256, known[1][chosen], known[0][chosen]);
-  }
-
-  /**
-   * The same for a {@code variant} of {@code bundle}; of a level of a net by a threshold that holds whichever level made the template.
-   *
-   * @throws ThresholdException where the thresholds do not reach that far
    */
   @NotNull
   public static OperatingPoint atFpir(@NotNull Bundle bundle, @NotNull Variant variant, double fpir, int comparisons) {
