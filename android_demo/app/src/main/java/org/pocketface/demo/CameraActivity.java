@@ -4,6 +4,7 @@ import android.Manifest;
 import android.app.Activity;
 import android.content.Intent;
 import android.content.pm.PackageManager;
+import android.hardware.display.DisplayManager;
 import android.net.Uri;
 import android.os.Bundle;
 import android.provider.Settings;
@@ -35,10 +36,32 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
 
   private static final String ASKED = "asked";
 
+  /** A phone that is turned by 180 degrees at once gets no new screen: only its display says so. */
+  private final DisplayManager.DisplayListener turned = new DisplayManager.DisplayListener() {
+    @Override
+    public void onDisplayAdded(int display) {
+      // Another one.
+    }
+
+    @Override
+    public void onDisplayRemoved(int display) {
+      // Another one.
+    }
+
+    @Override
+    public void onDisplayChanged(int display) {
+      if (camera != null && displayDegrees() != cameraDegrees) {
+        stopCamera();
+        updateCamera();
+      }
+    }
+  };
+
   private PreviewView preview;
   private Stage stage = Stage.LOADING;
   private Recognition recognition;
   private CameraFrames camera;
+  private int cameraDegrees;
   private NewestFrame frames;
   private boolean resumed;
   private boolean asked;
@@ -109,14 +132,20 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
   protected void onResume() {
     super.onResume();
     resumed = true;
+    displays().registerDisplayListener(turned, null);
     updateCamera();
   }
 
   @Override
   protected void onPause() {
     resumed = false;
+    displays().unregisterDisplayListener(turned);
     stopCamera();
     super.onPause();
+  }
+
+  private DisplayManager displays() {
+    return (DisplayManager) getSystemService(DISPLAY_SERVICE);
   }
 
   /** Starts or stops the camera as things now are. To be called when {@link #wantsCamera} changes. */
@@ -162,7 +191,8 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
     });
     camera = new CameraFrames(this, this);
     show(Stage.LIVE, null);
-    camera.start(displayDegrees());
+    cameraDegrees = displayDegrees();
+    camera.start(cameraDegrees);
   }
 
   private void stopCamera() {
@@ -262,7 +292,6 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
   private void showNotice(Stage now, String why, String code) {
     TextView title = findViewById(R.id.notice_title);
     TextView text = findViewById(R.id.notice_text);
-    Button action = findViewById(R.id.notice_action);
     boolean bad = now == Stage.DAMAGED_MODEL || now == Stage.DAMAGED_GALLERY || now == Stage.CAMERA_FAILED;
     findViewById(R.id.notice_card).setBackgroundResource(bad ? R.drawable.card_error : R.drawable.card);
     title.setTextColor(getColor(bad ? R.color.on_error_container : R.color.text));
@@ -273,19 +302,31 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
     if (notice.text != 0) {
       text.setText(getString(notice.text, why, code));
     }
-    action.setVisibility(notice.action == 0 ? View.GONE : View.VISIBLE);
-    if (notice.action != 0) {
-      action.setText(notice.action);
-      action.setOnClickListener(new View.OnClickListener() {
-        @Override
-        public void onClick(View view) {
-          act();
-        }
-      });
+    offer(R.id.notice_action, notice.action, new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        act();
+      }
+    });
+    offer(R.id.notice_danger, notice.danger, new View.OnClickListener() {
+      @Override
+      public void onClick(View view) {
+        askToDeleteAll();
+      }
+    });
+  }
+
+  /** Shows a button that says {@code text}, or none where that is 0. */
+  private void offer(int button, int text, View.OnClickListener pressed) {
+    Button shown = findViewById(button);
+    shown.setVisibility(text == 0 ? View.GONE : View.VISIBLE);
+    if (text != 0) {
+      shown.setText(text);
+      shown.setOnClickListener(pressed);
     }
   }
 
-  /** What the notice's button does. */
+  /** What the notice's first button does. */
   private void act() {
     switch (stage) {
       case ASK:
@@ -296,13 +337,8 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
         startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, Uri.fromParts("package", getPackageName(), null)));
         break;
       case DAMAGED_GALLERY:
-        Dialogs.confirm(this, R.string.delete_all_title, getString(R.string.delete_all_text), R.string.delete_all, new Runnable() {
-          @Override
-          public void run() {
-            show(Stage.LOADING, null);
-            application().deleteGallery(CameraActivity.this);
-          }
-        });
+        show(Stage.LOADING, null);
+        application().whenLoaded(this);
         break;
       case CAMERA_FAILED:
         updateCamera();
@@ -310,5 +346,15 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
       default:
         throw new IllegalStateException("stage: expected one with something to do, is " + stage);
     }
+  }
+
+  private void askToDeleteAll() {
+    Dialogs.confirm(this, R.string.delete_all_title, getString(R.string.delete_all_text), R.string.delete_all, new Runnable() {
+      @Override
+      public void run() {
+        show(Stage.LOADING, null);
+        application().deleteGallery(CameraActivity.this);
+      }
+    });
   }
 }

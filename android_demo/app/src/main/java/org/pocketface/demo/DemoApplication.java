@@ -13,6 +13,7 @@ import org.pocketface.sdk.PocketFaceException;
 import org.pocketface.sdk.android.AssetBundles;
 import org.pocketface.sdk.android.KeyStoreKey;
 import org.pocketface.sdk.gallery.Gallery;
+import org.pocketface.sdk.gallery.GalleryException;
 import org.pocketface.sdk.gallery.GalleryKey;
 
 /** What all screens share: the model, the gallery, and the one thread that works with them. Its methods belong on the main thread. */
@@ -33,6 +34,7 @@ public class DemoApplication extends Application {
   private final ExecutorService background = Executors.newSingleThreadExecutor();
   private final Handler main = new Handler(Looper.getMainLooper());
   private final List<Listener> waiting = new ArrayList<Listener>();
+  private final SelfTestTask selfTest = new SelfTestTask(this);
   private boolean loading;
   private Loaded loaded;
 
@@ -46,7 +48,12 @@ public class DemoApplication extends Application {
     main.post(what);
   }
 
-  /** Loads the model and the gallery where that has not been done, then calls {@code listener}. */
+  /** The self-test, which goes on while its screens come and go. */
+  SelfTestTask selfTest() {
+    return selfTest;
+  }
+
+  /** Loads the model and the gallery where that has not been done, or failed, then calls {@code listener}. */
   void whenLoaded(Listener listener) {
     if (loaded != null) {
       listener.loaded(loaded);
@@ -98,7 +105,7 @@ public class DemoApplication extends Application {
 
   private void finish(Loaded made) {
     loading = false;
-    loaded = made;
+    loaded = made.error() == null ? made : null; // a locked phone or a bad read may pass: who asks next loads again
     List<Listener> served = new ArrayList<Listener>(waiting);
     waiting.clear();
     for (Listener listener : served) {
@@ -123,7 +130,7 @@ public class DemoApplication extends Application {
       return Loaded.ready(new Recognition(bundle, gallery));
     } catch (PocketFaceException error) {
       gallery.close();
-      return Loaded.modelFailed(error);
+      return error instanceof GalleryException ? Loaded.galleryFailed(error) : Loaded.modelFailed(error);
     }
   }
 

@@ -11,7 +11,7 @@ import java.util.concurrent.Executor;
  * then {@link #publish}.
  */
 public final class NewestFrame implements Runnable {
-  private static final int FRAMES = 3;
+  static final int FRAMES = 3;
 
   /** What is done with a frame. */
   public interface Looker {

@@ -2,29 +2,18 @@ package org.pocketface.demo;
 
 import android.app.Activity;
 import android.content.Intent;
-import android.os.Build;
 import android.os.Bundle;
-import android.os.Debug;
 import android.view.LayoutInflater;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.Button;
 import android.widget.TextView;
-import java.io.File;
-import java.io.FileOutputStream;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.text.SimpleDateFormat;
-import java.util.Date;
-import java.util.Locale;
-import java.util.TimeZone;
-import org.pocketface.sdk.PocketFaceException;
 
 /**
- * Runs the self-test, shows what came of it, shares its report and writes it to where adb can read it (docs/selftest-report.md). An
- * intent with the extra {@code run} starts it at once.
+ * Shows the self-test and what came of it, shares its report, which lies where adb can read it (docs/selftest-report.md). An intent with the
+ * extra {@code run} starts it at once.
  */
-public final class SelfTestActivity extends Activity {
+public final class SelfTestActivity extends Activity implements SelfTestTask.Listener {
   /** Boolean extra: run at once. */
   static final String RUN = "run";
   /** The report, in the app's folder on shared storage. */
@@ -32,7 +21,7 @@ public final class SelfTestActivity extends Activity {
 
   private static final String TEXT = "text";
 
-  private SelfTestResult result;
+  private SelfTestTask task;
 
   @Override
   protected void onCreate(Bundle saved) {
@@ -43,7 +32,7 @@ public final class SelfTestActivity extends Activity {
     findViewById(R.id.run).setOnClickListener(new View.OnClickListener() {
       @Override
       public void onClick(View view) {
-        start();
+        task.start();
       }
     });
     findViewById(R.id.share).setOnClickListener(new View.OnClickListener() {
@@ -52,104 +41,52 @@ public final class SelfTestActivity extends Activity {
         share();
       }
     });
+    task = ((DemoApplication) getApplication()).selfTest();
     if (saved != null && saved.getString(TEXT) != null) {
-      show(new SelfTestResult(saved.getString(TEXT)));
-    } else {
-      say(getString(R.string.selftest_idle));
-      if (getIntent().getBooleanExtra(RUN, false)) {
-        start();
-      }
+      task.restore(new SelfTestResult(saved.getString(TEXT)));
+    } else if (saved == null && getIntent().getBooleanExtra(RUN, false)) {
+      task.start();
     }
+  }
+
+  @Override
+  protected void onStart() {
+    super.onStart();
+    task.attach(this);
+    changed();
+  }
+
+  @Override
+  protected void onStop() {
+    task.detach(this);
+    super.onStop();
   }
 
   @Override
   protected void onSaveInstanceState(Bundle out) {
     super.onSaveInstanceState(out);
-    if (result != null) {
-      out.putString(TEXT, result.text());
+    if (task.result() != null) {
+      out.putString(TEXT, task.result().text());
     }
   }
 
-  private void start() {
+  @Override
+  public void changed() {
+    if (task.running()) {
+      showRunning();
+    } else if (task.result() != null) {
+      show(task.result());
+    } else {
+      say(getString(R.string.selftest_idle));
+    }
+  }
+
+  private void showRunning() {
     findViewById(R.id.run).setEnabled(false);
     findViewById(R.id.share).setVisibility(View.GONE);
     findViewById(R.id.progress).setVisibility(View.VISIBLE);
     ((ViewGroup) findViewById(R.id.results)).removeAllViews();
-    final DemoApplication application = (DemoApplication) getApplication();
-    application.background().execute(new Runnable() {
-      @Override
-      public void run() {
-        final SelfTestResult made = test(application);
-        application.onMain(new Runnable() {
-          @Override
-          public void run() {
-            show(made);
-          }
-        });
-      }
-    });
-  }
-
-  /** On the background thread. */
-  private SelfTestResult test(final DemoApplication application) {
-    File file = new File(getExternalFilesDir(null), FILE);
-    if (file.exists() && !file.delete()) {
-      return new SelfTestResult(failed("report", file + " cannot be deleted"));
-    }
-    SelfTestReport report = phone();
-    try {
-      SelfTestRun.run(application.openBundle(), new PssMemory(), new SelfTestRun.Progress() {
-        @Override
-        public void begins(final String what) {
-          application.onMain(new Runnable() {
-            @Override
-            public void run() {
-              say(getString(R.string.selftest_running, what));
-            }
-          });
-        }
-      }, report);
-    } catch (PocketFaceException error) {
-      report.check("bundle", false, error.code() + " " + error.getMessage());
-    }
-    try {
-      write(file, report.text());
-    } catch (IOException error) {
-      report.check("report", false, file + " cannot be written: " + error.getMessage());
-    }
-    return new SelfTestResult(report.text());
-  }
-
-  private String failed(String check, String detail) {
-    SelfTestReport report = phone();
-    report.check(check, false, detail);
-    return report.text();
-  }
-
-  /** A report that says where it runs. */
-  private SelfTestReport phone() {
-    SimpleDateFormat utc = new SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ss'Z'", Locale.ROOT);
-    utc.setTimeZone(TimeZone.getTimeZone("UTC"));
-    return new SelfTestReport()
-        .put("time", utc.format(new Date()))
-        .put("app", AppVersion.of(this))
-        .put("device", Build.MANUFACTURER + " " + Build.MODEL)
-        .put("android", Build.VERSION.RELEASE)
-        .put("api", Build.VERSION.SDK_INT)
-        .put("abi", Build.SUPPORTED_ABIS[0])
-        .put("cpus", Runtime.getRuntime().availableProcessors());
-  }
-
-  /** Whole or not at all. */
-  private static void write(File file, String text) throws IOException {
-    File fresh = new File(file.getPath() + ".new");
-    try (FileOutputStream out = new FileOutputStream(fresh)) {
-      out.write(text.getBytes(StandardCharsets.UTF_8));
-      out.getFD().sync();
-    }
-    if (!fresh.renameTo(file)) {
-      throw new IOException("it cannot be renamed");
-    }
+    say(task.step().isEmpty() ? "" : getString(R.string.selftest_running, task.step()));
   }
 
   private void say(String what) {
@@ -157,7 +94,6 @@ public final class SelfTestActivity extends Activity {
   }
 
   private void show(SelfTestResult shown) {
-    result = shown;
     int checks = shown.checks();
     say(shown.failed() == 0 ? getString(R.string.selftest_passed, checks) : getString(R.string.selftest_failed, shown.failed(), checks));
     findViewById(R.id.progress).setVisibility(View.INVISIBLE);
@@ -209,14 +145,7 @@ public final class SelfTestActivity extends Activity {
   }
 
   private void share() {
-    Intent send = new Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, result.text());
+    Intent send = new Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, task.result().text());
     startActivity(Intent.createChooser(send, getString(R.string.selftest_share)));
-  }
-
-  private static final class PssMemory implements SelfTestRun.Memory {
-    @Override
-    public long kibibytes() {
-      return Debug.getPss();
-    }
   }
 }

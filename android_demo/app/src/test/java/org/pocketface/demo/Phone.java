@@ -44,6 +44,7 @@ final class Phone extends ExternalResource {
     look.set();
     StrictKeyStore.install();
     TestApplication.bundle = "assets/model.pface";
+    TestApplication.refusals = 0;
   }
 
   @Override

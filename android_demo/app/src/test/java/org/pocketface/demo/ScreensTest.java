@@ -3,6 +3,8 @@ package org.pocketface.demo;
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
+import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 
@@ -11,6 +13,8 @@ import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.Intent;
 import android.content.pm.PackageManager;
+import android.view.Display;
+import android.view.Surface;
 import android.view.ViewGroup;
 import android.widget.EditText;
 import android.widget.ListView;
@@ -22,12 +26,18 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.concurrent.CountDownLatch;
 import org.junit.Rule;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.pocketface.sdk.Pixels;
+import org.pocketface.sdk.gallery.Gallery;
 import org.pocketface.sdk.gallery.Person;
+import org.pocketface.sdk.gallery.TemplateModel;
 import org.robolectric.ParameterizedRobolectricTestRunner;
+import org.robolectric.Robolectric;
+import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowActivity;
@@ -66,6 +76,24 @@ public final class ScreensTest {
   }
 
   @Test
+  @SuppressWarnings("deprecation") // as the screen asks
+  public void theCameraIsStartedAnewWhereThePhoneIsTurnedUpsideDown() throws Exception {
+    phone.allowCamera();
+    MainActivity screen = phone.open(MainActivity.class);
+    for (int frame = 0; frame < NewestFrame.FRAMES; frame++) {
+      screen.toFill(); // all that this start of the camera has
+    }
+    Display display = screen.getWindowManager().getDefaultDisplay();
+    shadowOf(display).setRotation(display.getRotation()); // a change of something else
+    Phone.settle();
+    assertThrows(NoSuchElementException.class, screen::toFill);
+    shadowOf(display).setRotation(Surface.ROTATION_180);
+    Phone.settle();
+    assertEquals(CameraActivity.Stage.LIVE, screen.stage());
+    assertNotNull(screen.toFill());
+  }
+
+  @Test
   public void withoutACameraTheScreenSaysSo() throws Exception {
     shadowOf(Phone.application()).grantPermissions(Manifest.permission.CAMERA);
     MainActivity screen = phone.open(MainActivity.class);
@@ -82,6 +110,26 @@ public final class ScreensTest {
     assertTrue(Phone.text(screen, R.id.notice_text).contains("bundle.hash"));
     assertFalse(screen.findViewById(R.id.enrol).isEnabled());
     phone.shot(screen, "main-damaged");
+  }
+
+  @Test
+  public void aKeyThatIsRefusedForAWhileCostsNobody() throws Exception {
+    phone.allowCamera();
+    try (Gallery gallery = Gallery.open(Phone.application().galleryFile(), Phone.application().galleryKey())) {
+      TemplateModel model = new TemplateModel(String.join("", Collections.nCopies(64, "0")), "old", 2);
+      gallery.enrol("Ada Lovelace", model, Collections.singletonList(new float[] {0.6f, 0.8f}));
+    }
+    TestApplication.refusals = 2;
+    MainActivity screen = phone.open(MainActivity.class);
+    assertEquals(screen.getString(R.string.gallery_title), Phone.text(screen, R.id.notice_title));
+    assertTrue(Phone.text(screen, R.id.notice_text), Phone.text(screen, R.id.notice_text).contains("gallery.key"));
+    assertEquals(screen.getString(R.string.delete_all), Phone.text(screen, R.id.notice_danger));
+    phone.shot(screen, "main-gallery");
+    Phone.press(screen, R.id.notice_action);
+    assertEquals("refused again", screen.getString(R.string.gallery_title), Phone.text(screen, R.id.notice_title));
+    Phone.press(screen, R.id.notice_action);
+    assertEquals(screen.getString(R.string.looking), Phone.text(screen, R.id.status));
+    assertEquals(Collections.singletonList("Ada Lovelace"), names());
   }
 
   @Test
@@ -133,6 +181,19 @@ public final class ScreensTest {
     assertEquals(screen.getString(R.string.fmr_none), Phone.text(screen, R.id.fmr_note));
     assertFalse(screen.findViewById(R.id.fmr).isShown());
     phone.shot(screen, "main-no-threshold");
+  }
+
+  @Test
+  public void aLevelsTemplatesAreTheWholeNetsAndItsThresholdsHoldAcrossLevels() throws Exception {
+    TestApplication.bundle = "level.pface";
+    phone.allowCamera();
+    enrol("Ada Lovelace", "person-0-0");
+    assertEquals("fp32", people().get(0).templates().get(0).model().variant());
+    MainActivity screen = phone.open(MainActivity.class);
+    assertEquals("1 of 1,000 (similarity 0.91)", ((Spinner) screen.findViewById(R.id.fmr)).getSelectedItem()); // its own is 0.90
+    assertEquals("Compared with 1 template: at most about 1 of 1,000 strangers is named by mistake.", Phone.text(screen, R.id.fmr_note));
+    phone.see(screen, "person-0-2");
+    assertEquals("Ada Lovelace", Phone.text(screen, R.id.status));
   }
 
   @Test
@@ -246,6 +307,33 @@ public final class ScreensTest {
     Intent chooser = shadowOf((Activity) screen).getNextStartedActivity();
     Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT, Intent.class);
     assertEquals(report, send.getStringExtra(Intent.EXTRA_TEXT));
+  }
+
+  @Test
+  public void theSelfTestGoesOnWhereThePhoneIsTurned() throws Exception {
+    Intent run = new Intent().putExtra(SelfTestActivity.RUN, true);
+    TestApplication.bundle = "damaged.pface"; // ends soon
+    CountDownLatch turned = new CountDownLatch(1);
+    Phone.application().background().execute(() -> {
+      try {
+        turned.await(); // what was given to the background before the test
+      } catch (InterruptedException error) {
+        throw new AssertionError(error);
+      }
+    });
+    ActivityController<SelfTestActivity> controller = Robolectric.buildActivity(SelfTestActivity.class, run).setup();
+    assertFalse(controller.get().findViewById(R.id.run).isEnabled());
+    controller.recreate();
+    assertFalse("it still runs", controller.get().findViewById(R.id.run).isEnabled());
+    turned.countDown();
+    Phone.settle();
+    SelfTestActivity screen = controller.get();
+    assertTrue(Phone.text(screen, R.id.result), Phone.text(screen, R.id.result).startsWith("Failed"));
+    assertTrue(screen.findViewById(R.id.run).isEnabled());
+    String report = Phone.application().selfTest().result().text();
+    controller.recreate();
+    assertTrue(Phone.text(controller.get(), R.id.result).startsWith("Failed"));
+    assertEquals("it was not begun again", report, Phone.application().selfTest().result().text());
   }
 
   @Test
