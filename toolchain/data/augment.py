@@ -39,6 +39,13 @@ class Augment:
         for name in ("flip", "low_resolution", "erase"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"Augment.{name}: expected a probability, got {getattr(self, name)}")
+        for name in ("shift", "brightness", "contrast", "saturation"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"Augment.{name}: expected 0 to 1, got {getattr(self, name)}")
+        if not 0 <= self.rotation_degrees <= 180:
+            raise RecipeError(f"Augment.rotation_degrees: expected 0 to 180, got {self.rotation_degrees}")
+        if not 0 <= self.scale < 1:
+            raise RecipeError(f"Augment.scale: expected 0 up to but not 1, got {self.scale}")
 
     def __call__(self, images: Tensor, size: int, generator: torch.Generator) -> Tensor:
         """`images` `[N, 3, H, W]` float in 0..255 to `[N, 3, size, size]` float in 0..255. `generator` lives on the CPU, so

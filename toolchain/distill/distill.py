@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -55,6 +56,13 @@ class Distill(Stage):
     def __post_init__(self) -> None:
         if not self.teachers:
             raise RecipeError("Distill: expected at least one teacher")
+        if self.views < 0:
+            raise RecipeError(f"Distill.views: expected 0 or more, got {self.views}")
+        for name in ("mixup", "cut"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"Distill.{name}: expected a share, 0 to 1, got {getattr(self, name)}")
+        if not 0 <= self.maps < math.inf:
+            raise RecipeError(f"Distill.maps: expected 0 or more, got {self.maps}")
         if self.live and self.views or (self.mixup or self.cut or self.maps) and not self.live:
             raise RecipeError("Distill: views need cached teachers; mixup, cut and maps need live ones")
         if self.by.needs_classes and (len(self.teachers) > 1 or self.mixup or self.cut):

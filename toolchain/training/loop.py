@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ from toolchain.stage import Context
 from toolchain.training.optimizers import MatrixMuon, is_matrix
 from toolchain.training.shared_batch_norm import restore_batch_norm, share_batch_norm
 
+Optimizer = Literal["muon", "adamw"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Order = Callable[[np.random.Generator], npt.NDArray[np.int64]]
 """Gives the rows of the faces in the order in which an epoch takes them, each row once."""
 
@@ -56,6 +58,11 @@ class Phase:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.pixels < 32 or self.pixels % 8:
             raise RecipeError(f"Phase: expected steps >= 1 and pixels a multiple of 8 from 32, got {self.steps} and {self.pixels}")
+        if not 0 < self.learning_rate < math.inf:
+            raise RecipeError(f"Phase.learning_rate: expected more than 0, got {self.learning_rate}")
+        for name in ("warmup", "final"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"Phase.{name}: expected a share, 0 to 1, got {getattr(self, name)}")
 
     def rate(self, step: int) -> float:
         """The learning rate at `step` of this phase."""
@@ -72,9 +79,9 @@ class TrainSettings:
 
     phases: tuple[Phase, ...]
     batch: int = 64
-    optimizer: Literal["muon", "adamw"] = "muon"
+    optimizer: Optimizer = "muon"
     weight_decay: float = 0.01
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     augment: Augment = field(default_factory=Augment)
     clip_norm: float = 5.0
     checkpoint_every: int = 500
@@ -83,6 +90,16 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if not self.phases or self.batch < 2:
             raise RecipeError("TrainSettings: expected at least one phase and a batch of 2 or more")
+        for name, known in (("optimizer", get_args(Optimizer)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in known:
+                raise RecipeError(f"TrainSettings.{name}: expected one of {', '.join(known)}, got {getattr(self, name)}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise RecipeError(f"TrainSettings.weight_decay: expected 0 or more, got {self.weight_decay}")
+        if not self.clip_norm > 0:
+            raise RecipeError(f"TrainSettings.clip_norm: expected more than 0, got {self.clip_norm}")
+        for name in ("checkpoint_every", "validate_every"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"TrainSettings.{name}: expected 1 step or more, got {getattr(self, name)}")
 
     @property
     def steps(self) -> int:

@@ -1,6 +1,7 @@
 """Feature consistency from one or several teachers: the mathematics by hand, the cache by content, the stage end to end."""
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -201,7 +202,19 @@ def test_probabilities_are_taken_over_from_a_teacher_that_is_trained_once_on_the
         Distill((teacher, teacher), settings, by=ProbabilityConsistency())
 
 
-@pytest.mark.parametrize("bad", [{"teachers": ()}, {"live": True, "views": 2}, {"mixup": 0.5}, {"maps": 0.5}])
+OUT_OF_RANGE: list[dict[str, object]] = [{"views": -1}, {"mixup": -1}, {"mixup": math.nan}, {"cut": 3}, {"maps": -1}, {"maps": math.inf}]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"teachers": ()},
+        {"live": True, "views": 2},
+        {"mixup": 0.5},
+        {"maps": 0.5},
+        *({"live": "views" not in bad, **bad} for bad in OUT_OF_RANGE),
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(RecipeError, match="Distill"):
         Distill(**{"teachers": (Teacher(Path("t.onnx"), CONTRACT),), "settings": TrainSettings(phases=(Phase(1),)), **bad})  # type: ignore[arg-type]

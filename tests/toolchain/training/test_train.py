@@ -307,7 +307,22 @@ def test_each_phase_has_its_own_warm_up_and_rate() -> None:
     assert SETTINGS.at(5)[1] == 5 and SETTINGS.at(6) == (SETTINGS.phases[1], 0)
 
 
-@pytest.mark.parametrize("bad", [{"steps": 0}, {"steps": 5, "pixels": 50}])
-def test_phases_that_make_no_sense_are_refused(bad: dict[str, int]) -> None:
-    with pytest.raises(RecipeError, match="Phase"):
-        Phase(**bad)
+@pytest.mark.parametrize(
+    ("settings", "bad"),
+    [
+        *((Phase, bad) for bad in ({"steps": 0}, {"pixels": 50}, {"warmup": 2}, {"warmup": math.nan}, {"final": -1})),
+        *((Phase, {"learning_rate": rate}) for rate in (-1, 0, math.nan, math.inf)),
+        *((TrainSettings, bad) for bad in ({"phases": ()}, {"batch": 1}, {"optimizer": "sgd"}, {"precision": "fp16"}, {"clip_norm": 0})),
+        *((TrainSettings, {name: 0}) for name in ("checkpoint_every", "validate_every")),
+        *((TrainSettings, {"weight_decay": decay}) for decay in (-1, math.nan)),
+        *(
+            (Augment, bad)
+            for bad in ({"flip": 2}, {"scale": 2}, {"scale": 1}, {"shift": -3}, {"rotation_degrees": -1}, {"erase": math.nan})
+        ),
+        *((Augment, {name: value}) for name in ("brightness", "contrast", "saturation") for value in (-1, math.nan)),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: Callable[..., object], bad: dict[str, object]) -> None:
+    least: dict[object, dict[str, object]] = {Phase: {"steps": 5}, TrainSettings: {"phases": (Phase(5),)}, Augment: {}}
+    with pytest.raises(RecipeError, match=settings.__name__):
+        settings(**{**least[settings], **bad})
