@@ -19,11 +19,12 @@ from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe
 from toolchain.report.machine import machine
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
-from toolchain.tables.embedders import columns, command, contexts, from_scratch, judges_note, schedule
+from toolchain.tables.base import VERIFIED, Figures, TableOrder
+from toolchain.tables.embedders import columns, contexts, from_scratch, judges_note, schedule
 from toolchain.training.loop import TrainSettings
 
 SUMMARY = "MobileFaceNet and its half from scratch and distilled (PC, FC, CC, EC): accuracy; trains 6 nets on --images."
+TAKES = VERIFIED
 
 STEPS = 500
 _ROWS = (
@@ -54,7 +55,7 @@ def figures(order: TableOrder) -> Figures:
         order.progress.say(f"{name}: LFW {shown[0]} %, rank-1 {shown[1]} %")
     facts = machine()
     notes = (
-        f"`{command('assignment', order, STEPS)}`. {judges_note(judges, context)}",
+        f"`{order.command('assignment', STEPS)}`. {judges_note(judges, context)}",
         f"Every net: {how.steps} steps of {how.batch} faces at {how.phases[0].pixels} pixels, ArcFace where there are labels. PC learns "
         "from labels and teacher, FC, CC and EC from the teacher alone: the first row's net of the same seed, its embeddings of each face "
         "and its mirror image computed once.",

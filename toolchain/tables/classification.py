@@ -181,15 +181,13 @@ def spread(shares: Sequence[Share]) -> str:
     if len(shares) == 1:
         return f"{100 * shares[0].value:.2f} ({100 * shares[0].low:.1f} to {100 * shares[0].high:.1f})"
     values = [100 * item.value for item in shares]
-    return f"{np.mean(values):.2f} ± {np.std(values):.2f}"
+    return f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
 
 
 def what_ran(name: str, order: TableOrder, people: People, steps: int) -> str:
     """The command of table `name`, and the faces that it ran on."""
-    named = " ".join(Path(path).name for path in order.images)
-    command = f"toolchain table {name} --images {named} --steps {steps} --seeds {order.seeds}{' --full' if order.full else ''}"
     faces = f"{people.classes} identities, {len(people.training)} images to train on, {len(people.held)} held (a fifth of each identity)"
-    return f"`{command}`: {faces}."
+    return f"`{order.command(name, steps)}`: {faces}."
 
 
 def time_taken(started: float) -> str:

@@ -28,12 +28,13 @@ from toolchain.kept import Kept, KeptBytes, key_of
 from toolchain.model import Model
 from toolchain.pack.packed import pack
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import TRAINS, Figures, TableOrder
 from toolchain.tables.classification import FEATURE_LENGTH, People, settings, spread, time_taken, top1, train, what_ran
 from toolchain.tables.quantized import Scores, with_classifier
 from toolchain.training.loop import TrainSettings
 
 SUMMARY = "Deep Compression on VGG11 and SqueezeNet: pruned, shared, Huffman-coded, packed; trains 2 nets on --images and retrains both."
+TAKES = TRAINS
 
 STEPS = 2000
 TARGET = 35

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,7 +113,7 @@ def from_scratch(backbone: Backbone, by: Train, context: Context) -> Model:
 def percent(values: Sequence[float]) -> str:
     """Mean ± standard deviation of shares in percent; of one alone its value."""
     shown = f"{100 * np.mean(values):.2f}"
-    return shown if len(values) == 1 else f"{shown} ± {100 * np.std(values):.2f}"
+    return shown if len(values) == 1 else f"{shown} ± {100 * np.std(values, ddof=1):.2f}"
 
 
 def columns(judged: Sequence[Judged]) -> tuple[str, str, str]:
@@ -123,19 +122,6 @@ def columns(judged: Sequence[Judged]) -> tuple[str, str, str]:
     nearest = [item.people.nearest_one.value for item in judged if item.people.nearest_one is not None]
     first = percent([item.people.rank1.value for item in judged])
     return percent(lfw) if lfw else "–", first, percent(nearest) if nearest else "–"
-
-
-def command(name: str, order: TableOrder, steps: int) -> str:
-    """The command that makes the table again."""
-    parts = [f"toolchain table {name} --images {_names(order.images)}"]
-    if order.pairs is not None:
-        parts.append(f"--lfw {_names(order.lfw)} --pairs {order.pairs.name}")
-    parts.append(f"--steps {order.steps or steps} --seeds {order.seeds}{' --full' if order.full else ''}")
-    return " ".join(parts)
-
-
-def _names(paths: Sequence[Path]) -> str:
-    return " ".join(Path(path).name for path in paths)
 
 
 def judges_note(judges: Judges, context: Context) -> str:

@@ -12,11 +12,12 @@ from toolchain.backbones import VGG11
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.recipes.flame_1mb import RECIPE, TEN_BITS
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.classification import People, accuracy, settings, spread, substitutes, time_taken, top1, train, what_ran
 from toolchain.tables.quantized import authors_bytes, coded_bytes, fp32_bytes, with_classifier
 
 SUMMARY = "The recipe flame-1mb beside VGG11-BN: bytes with the authors' classifier, accuracy; trains 2 nets on --images."
+TAKES = SEEDED
 
 STEPS = 2000
 _RATE = 5e-3

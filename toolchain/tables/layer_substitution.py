@@ -9,7 +9,7 @@ from toolchain.backbones import VGG11
 from toolchain.costs import count_backbone
 from toolchain.data.identification import Share
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.classification import (
     People,
     accuracy,
@@ -23,6 +23,7 @@ from toolchain.tables.classification import (
 )
 
 SUMMARY = "VGG11 and its six substitutes: size, multiply-adds, accuracy; trains 7 nets on --images (hours on two cores)."
+TAKES = SEEDED
 
 AUTHORS_CLASSES = 2360
 STEPS = 2000

@@ -24,11 +24,12 @@ from toolchain.model import Model
 from toolchain.recipes.default import RECIPE, Y1
 from toolchain.report.machine import machine
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
-from toolchain.tables.embedders import LIGHT, command
+from toolchain.tables.base import SEEDED, Figures, TableOrder
+from toolchain.tables.embedders import LIGHT
 from toolchain.training.loop import Phase, TrainSettings
 
 SUMMARY = "Levers of distillation (views, mixup, cut-mix, degradations, unlabelled faces, maps), ablated; trains 8 nets on --images."
+TAKES = SEEDED - {"full"}
 
 STEPS = 400
 FACES, ASIDE = 1000, 400
@@ -85,7 +86,7 @@ def figures(order: TableOrder) -> Figures:
         took, found = time.monotonic(), []
         for seed in range(order.seeds):
             found.append(cosine(kept.apply(lever.stage, start, replace(context, faces=faces, seed=seed))))
-        mean, std = float(np.mean(found)), float(np.std(found))
+        mean, std = float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
         first = first or mean
         seconds = time.monotonic() - took
         rows.append((lever.name, f"{mean:.4f} ± {std:.4f}" if len(found) > 1 else f"{mean:.4f}", f"{mean - first:+.4f}", f"{seconds:.0f}"))
@@ -93,7 +94,7 @@ def figures(order: TableOrder) -> Figures:
         order.progress.say(f"{lever.name}: cosine {rows[-1][1]}")
     facts = machine()
     notes = (
-        f"`{command('levers', order, STEPS)}`, with POCKETFACE_DATA the folder of the teachers: {len(labelled)} labelled faces, "
+        f"`{order.command('levers', STEPS)}`, with POCKETFACE_DATA the folder of the teachers: {len(labelled)} labelled faces, "
         f"{0 if unlabelled is None else len(unlabelled)} unlabelled ones for the row that adds them, judged on {len(aside)} kept aside.",
         f"The net of the recipe default, from what it inherits of {Y1.path.name} (cosine {inherited:.4f}), {how.steps} steps of "
         f"{how.batch} faces at {start.input.width} pixels for every row: each labelled face {how.steps * how.batch / len(labelled):.1f} "

@@ -25,12 +25,13 @@ from toolchain.model import Model, trainable_copy
 from toolchain.recipes.default import LIGHT
 from toolchain.recipes.default import RECIPE as DEFAULT
 from toolchain.stage import Context, describe
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import TRAINS, Figures, TableOrder
 from toolchain.tables.classification import People, inputs, settings, spread, time_taken, top1, train, what_ran
 from toolchain.tables.quantized import with_classifier
 from toolchain.training.loop import Phase, TrainSettings, fit
 
 SUMMARY = "MobileFaceNet and VGG11 by low rank at 2× and 4× fewer multiply-adds, fine-tuned or not; trains 1 net on --images, fine-tunes 4."
+TAKES = TRAINS
 
 STEPS = 2000
 FEWER = (2, 4)

@@ -6,6 +6,7 @@ from toolchain.backbones.vgg11 import Module, module
 from toolchain.tables.base import Figures, TableOrder
 
 SUMMARY = "Weights of a convolution and of the modules in its place, 256 to 512 channels; trains nothing."
+TAKES: frozenset[str] = frozenset()
 
 INPUTS, OUTPUTS = 256, 512
 _ROWS: tuple[tuple[str, Module, int], ...] = (

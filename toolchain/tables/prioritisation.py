@@ -23,11 +23,12 @@ from toolchain.kept import key_of
 from toolchain.losses import CentreLoss, Softmax
 from toolchain.model import Model
 from toolchain.stage import Context, describe
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.classification import FEATURE_LENGTH, People, Trained, accuracy, inputs, settings, spread, time_taken, train, what_ran
 from toolchain.training.loop import TrainSettings, fit
 
 SUMMARY = "Channel prioritisation: a net at 100, 75 and 50 % beside VGG, MobileNet, SqueezeNet; trains 5 nets on --images (an hour)."
+TAKES = SEEDED
 
 STEPS = 2000
 LEVELS = (1.0, 0.75, 0.5)

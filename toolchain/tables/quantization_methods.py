@@ -13,12 +13,13 @@ from toolchain.compress.log_min_max import LogMinMax, Scope
 from toolchain.kept import key_of
 from toolchain.model import Model
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import TRAINS, Figures, TableOrder
 from toolchain.tables.classification import FLIP_AND_ROTATE, PRECISION, People, Trained, settings, spread, time_taken, top1, train, what_ran
 from toolchain.tables.quantized import authors_bytes, entropy_bits, fp32_bytes, with_classifier
 from toolchain.training.loop import Phase, TrainSettings
 
 SUMMARY = "VGG11 under log min-max (convolutions, whole net) and binarization training: bytes and accuracy; trains 1 net, fine-tunes it."
+TAKES = TRAINS
 
 STEPS = 2000
 

@@ -11,10 +11,11 @@ from toolchain.backbones import MobileNetV1, SEPNet, SqueezeNet
 from toolchain.backbones.pooled import PooledBackbone
 from toolchain.costs import count_backbone
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.classification import People, accuracy, settings, spread, time_taken, train, what_ran
 
 SUMMARY = "SEP-Net, MobileNet (α and ρ) and SqueezeNet: weights, multiply-adds, accuracy; trains 9 nets on --images (hours on two cores)."
+TAKES = SEEDED
 
 STEPS = 2000
 CLASSES = 1000

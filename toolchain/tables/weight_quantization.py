@@ -12,13 +12,14 @@ from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.log_min_max import LogMinMax
 from toolchain.model import Model
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.classification import People, Trained, accuracy, settings, spread, substitutes, time_taken, top1, train, what_ran
 from toolchain.tables.quantized import authors_bytes, entropy_bits, fp32_bytes, with_classifier
 
 SUMMARY = (
     "VGG11 at 6 bits and its substitutes at 8 to 10, log min-max: bytes and accuracy; trains 4 nets on --images, as layer-substitution."
 )
+TAKES = SEEDED
 
 STEPS = 2000
 _ROWS: tuple[tuple[str, VGG11, int, str, str, str], ...] = (

@@ -10,10 +10,11 @@ from toolchain.backbones import MobileFaceNet
 from toolchain.costs import count_backbone, measure
 from toolchain.losses import ArcFace, Train
 from toolchain.report.machine import machine
-from toolchain.tables.base import Figures, TableOrder
-from toolchain.tables.embedders import columns, command, contexts, from_scratch, judges_note, schedule
+from toolchain.tables.base import VERIFIED, Figures, TableOrder
+from toolchain.tables.embedders import columns, contexts, from_scratch, judges_note, schedule
 
 SUMMARY = "MobileFaceNet from 1/8 to twice its width: size, multiply-adds, ms, accuracy; trains 5 nets on --images."
+TAKES = VERIFIED
 
 STEPS = 500
 # width, and the authors' filters of the first layer, file, multiply-adds in G, ms and LFW in percent
@@ -46,7 +47,7 @@ def figures(order: TableOrder) -> Figures:
         order.progress.say(f"width {width:g}: LFW {row[-4]} %, rank-1 {row[-3]} %")
     facts = machine()
     notes = (
-        f"`{command('widths', order, STEPS)}`. {judges_note(judges, context)}",
+        f"`{order.command('widths', STEPS)}`. {judges_note(judges, context)}",
         f"Ours: {how.steps} steps of {how.batch} faces at {how.phases[0].pixels} pixels, ArcFace, from scratch; the authors' nets saw "
         "millions of faces and a teacher, so the columns compare in shape, not in value.",
         "MB, multiply-adds and ms: with PReLU and 512 numbers at 112 × 112, as the authors'; ms of the fp32 .tflite by LiteRT on one "

@@ -18,12 +18,13 @@ from toolchain.compress.ternary import Ternarize
 from toolchain.compress.xnor import BWN, XNOR
 from toolchain.data.identification import Share, share
 from toolchain.stage import Context
-from toolchain.tables.base import Figures, TableOrder
+from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.classification import People, Trained, inputs, settings, spread, time_taken, train, what_ran
 
 SUMMARY = (
     "BWN, BinaryConnect, XNOR, BNN, TTQ and full precision on one net: bytes, accuracy; trains 6 nets on --images (half an hour on a core)."
 )
+TAKES = SEEDED
 
 STEPS = 2000
 BACKBONE = VGG11(embedding_size=128, shrink=True, shallow=True)

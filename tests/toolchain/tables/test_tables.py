@@ -4,6 +4,7 @@ is not judged here."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_quantized_nets_take_the_bytes_that_their_bits_say_beside_the_authors(
 
 
 def test_quantization_methods_stand_side_by_side_on_one_net(people: Path, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--images", str(people), "--steps", "1", "--seeds", "1", "--cache", str(cache), "--json", "--quiet"]
+    arguments = ["--images", str(people), "--steps", "1", "--cache", str(cache), "--json", "--quiet"]
     assert main(["table", "quantization-methods", *arguments]) == 0
     plain, convolutions, _, whole, centred, binary = json.loads(capsys.readouterr().out)["rows"]
     assert centred["bytes"] == whole["bytes"] and centred["method"] == whole["method"] + ", centred"
@@ -93,6 +94,18 @@ def test_tables_are_listed_and_unknown_ones_refused() -> None:
     assert {"layer-substitution", "modules", "small-nets"} <= set(table_names())
     with pytest.raises(RecipeError, match="no such table"):
         find_table("imagenet")
+
+
+def test_every_table_is_on_the_page_and_every_page_that_it_names_is_there() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    page = (docs / "tables.md").read_text()
+    assert [name for name in table_names() if f"`toolchain table {name}" not in page] == []
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", page) if not (docs / link).exists()] == []
+
+
+def test_a_table_refuses_what_it_would_not_heed(people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "low-rank", "--images", str(people), "--seeds", "5"]) == 2
+    assert "--seeds: table low-rank has no use for it (it takes --full, --images, --steps); leave it out" in capsys.readouterr().err
 
 
 def test_a_table_that_trains_asks_for_faces(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
