@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import redirect_stderr
 from io import StringIO
 from typing import Any
@@ -45,32 +44,12 @@ def net_from_onnx(name: str, data: bytes, contract: InputContract) -> fx.GraphMo
 
 
 def _parse(name: str, data: bytes) -> onnx.ModelProto:
-    try:
-        model = onnx.load_model_from_string(data)
-    except Exception as error:  # protobuf's DecodeError has a different class in each of its implementations
-        if not isinstance(error, ValueError | TypeError) and type(error).__name__ != "DecodeError":
-            raise
-        raise DataError(f"{name}: expected an ONNX model, got bytes that are none ({_one_line(error)})") from None
-    # Before anything reads a tensor: onnx and onnxruntime would take any file of the working folder for weights.
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
-        raise DataError(f"{name}: its weights lie in other files; save the ONNX with its weights inside")
+    model = onnx_session.load(name, data)
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError, TypeError) as error:
         raise DataError(f"{name}: expected an ONNX model, onnx's checker refuses it: {_one_line(error)}") from None
     return model
-
-
-def _tensors(message: Any) -> Iterator[TensorProto]:
-    """Every tensor in a protobuf message, wherever ONNX has room for one: initializers, dense and sparse, attributes, subgraphs,
-    functions."""
-    if isinstance(message, TensorProto):
-        yield message
-        return
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for item in [value] if hasattr(value, "ListFields") else value:
-                yield from _tensors(item)
 
 
 def _check_input(name: str, model: onnx.ModelProto, contract: InputContract) -> None:

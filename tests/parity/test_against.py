@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tests.tiny_tflite import with_int8_ends
@@ -86,6 +87,10 @@ def test_files_of_another_kind_are_named(pair: tuple[Path, Path], kept: KeptByte
         against(pair[0], text, tiny_nets.CONTRACT, None, None, kept, QUIET)
     with pytest.raises(DataError, match=r"net\.onnx: expected a \.tflite"):
         against(pair[1], pair[1], tiny_nets.CONTRACT, None, None, kept, QUIET)
+    outside = tmp_path / "outside.onnx"
+    onnx.save(onnx.load(pair[1]), outside, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(DataError, match=r"outside\.onnx: its weights lie in other files"):
+        against(pair[0], outside, tiny_nets.CONTRACT, None, None, kept, QUIET)
     damaged = tmp_path / "damaged.tflite"
     whole = pair[0].read_bytes()
     damaged.write_bytes(whole[: len(whole) // 3])
