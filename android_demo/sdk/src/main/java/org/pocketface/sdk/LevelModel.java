@@ -28,7 +28,8 @@ final class LevelModel {
 
   /**
    * The .tflite of the level that is stored as {@code data}, in direct memory, read-only, where {@code whole} is the whole net's. It is at
-   * most 64 MiB, and rebuilding takes at most 4 * (its size) + 8 MiB beside {@code whole}.
+   * most 64 MiB, and rebuilding takes at most 4 * (its size) + 8 MiB + 1 KiB for each entry beside
+   * {@code whole}.
    *
    * @throws PackedException for whatever bytes come in
    */
