@@ -64,7 +64,7 @@ class Prefix:
 def rebuild(data: bytes | memoryview, whole: bytes, max_bytes: int = MAX_TFLITE_BYTES) -> bytes:
     """The .tflite of the level that is stored as `data`, where `whole` is the whole net's.
 
-    Takes at most 4 * (its size) + 8 MiB of memory beside `whole`, and the .tflite is at most `max_bytes`.
+    Takes at most 4 * (its size) + 8 MiB, and 1 KiB for each entry, of memory beside `whole`, and the .tflite is at most `max_bytes`.
     Errors: PackedError and its subclasses, for whatever bytes come in (docs/bundle-format.md lists them in order).
     """
     view = memoryview(data).cast("B")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from toolchain import files
 from toolchain.commands.base import IMAGES, Result, add_cache, cache_of, failure_of, positive, progress_of
@@ -40,7 +41,7 @@ def run(options: Namespace) -> Result:
         return Result(found, (shown(("table", "what"), found.items()),))
     table = find_table(options.table)
     asked = {name: getattr(options, name) for name in sorted(VERIFIED)}
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items() if value}
+    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.items() if value}
     for name in given:
         if name not in table.TAKES:
             heeded = ", ".join(f"--{other}" for other in sorted(table.TAKES)) or "none of these"
