@@ -84,7 +84,9 @@ class Distill(Stage):
         objective: nn.Module = CachedTeachers(comparison, wanted)
         if self.live:
             ready = [teacher.ready(context) for teacher in self.teachers]
-            objective = LiveTeachers(comparison, net, ready, wanted.directions, model.input, self.mixup, self.cut, self.maps)
+            with torch.random.fork_rng():
+                torch.manual_seed(context.seed)
+                objective = LiveTeachers(comparison, net, ready, wanted.directions, model.input, self.mixup, self.cut, self.maps)
         comparable = context.aside is not None and reduced is not None
         validate = _validation(self.teachers, context.aside, model, wanted.directions, context) if comparable else None  # type: ignore[arg-type]
         fit(net, objective, seen, model.input, self.settings, context, "distill", validate)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from runtime_py.bundle import InputContract
 from toolchain.distill.base import ConsistencyLoss
@@ -62,7 +63,8 @@ class LiveTeachers(nn.Module):
     """Against the teachers' embeddings of the very batch, augmented and mixed as it is: every step is a new pair of image and
     embedding. The teachers cost more than the student; meant for a GPU.
 
-    `contract`: the student's input. `mixup`, `cut`: see `mixed`. `maps`: weight of the first teacher's maps, 0 for none.
+    `contract`: the student's input. `mixup`, `cut`: see `mixed`. `maps`: weight of the first teacher's maps, 0 for none;
+    their regressors are initialised from torch's global generator.
     """
 
     def __init__(
@@ -114,4 +116,5 @@ class LiveTeachers(nn.Module):
 
     def _embed(self, pixels: Tensor) -> Tensor:
         pairs = zip(self._nets, self.contracts, strict=True)
-        return concatenate([embed_both_flips(net, contract, sized(pixels, contract)) for net, contract in pairs]) @ self.directions
+        joined = concatenate([embed_both_flips(net, contract, sized(pixels, contract)) for net, contract in pairs])
+        return functional.normalize(joined @ self.directions)

@@ -7,22 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tests.toolchain.tiny_teachers import CONTRACT, exported, settled
 from toolchain.backbones import MobileFaceNet
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
 from toolchain.distill import Distill, FeatureConsistency, Inherit, ProbabilityConsistency, Teacher, TrainedTeacher, feature_consistency
+from toolchain.distill.base import ConsistencyLoss
 from toolchain.distill.feature_consistency import feature_distance
 from toolchain.distill.inherit import eliminate
+from toolchain.distill.objectives import Comparison, LiveTeachers
 from toolchain.distill.teachers import concatenate, embed_both_flips, kept_embeddings, principal_directions, targets
 from toolchain.errors import DataError, RecipeError
 from toolchain.losses import ArcFace, Train
-from toolchain.model import Model
+from toolchain.model import Model, to_input
 from toolchain.progress import Progress
 from toolchain.stage import Context
-from toolchain.training.loop import Phase, TrainSettings
+from toolchain.training.loop import Batch, Phase, TrainSettings
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +125,40 @@ def test_a_student_comes_nearer_to_its_teachers(teachers: tuple[Teacher, Teacher
     assert near[1] > near[0] + 0.1
     assert model.fingerprint() == before
     assert '"aside_cosine"' in (tmp_path / "distill.jsonl").read_text()
+
+
+class Lengths(ConsistencyLoss):
+    """Keeps how long the teachers' embeddings are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+
+    def loss(self, net: nn.Module, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        self.seen += teacher.norm(dim=1).tolist()
+        return feature_consistency(student, teacher)
+
+
+def test_live_teachers_give_embeddings_of_length_1_as_kept_ones_do(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
+    context = Context(tmp_path, progress=Progress(quiet=True))
+    directions = targets(teachers, faces, 16, context).directions  # of 32: part of every embedding is cut off
+    student, loss = MobileFaceNet(width=0.125, embedding_size=16).build(), Lengths()
+    live = LiveTeachers(Comparison(loss, nn.Identity()), student, [teacher.ready(context) for teacher in teachers], directions, CONTRACT)
+    images = to_input(torch.from_numpy(faces.images[:4]).permute(0, 3, 1, 2), CONTRACT)
+    live(student, Batch(images, torch.arange(4), torch.arange(4)))
+    assert loss.seen == pytest.approx([1] * 4, abs=1e-6)
+
+
+def test_live_distillation_depends_on_its_seed_alone(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
+    backbone = MobileFaceNet(width=0.125, embedding_size=16)
+    model = Model(backbone.build(), backbone.input)
+    stage = Distill(teachers, TrainSettings((Phase(1, 32),), batch=8), live=True, maps=0.1)
+    found = []
+    for run in range(2):
+        torch.manual_seed(run)
+        context = Context(tmp_path / str(run), tmp_path, faces=faces.subset(range(8)), progress=Progress(quiet=True))
+        found.append(stage.apply(model, context).fingerprint())
+    assert found[0] == found[1]
 
 
 def test_elimination_finds_the_best_subset_of_a_small_problem() -> None:
