@@ -59,4 +59,7 @@ class ProbabilityConsistency(Consistency):
     def build(self, dim: int, classes: int, classifier: Classifier | None) -> ConsistencyLoss:
         if classifier is None:
             raise RecipeError("ProbabilityConsistency: expected one teacher with a classifier, a TrainedTeacher, got one without")
+        if classifier.knows_length:
+            told = "the teacher's classifier was trained on embeddings of any length and is asked for those of length 1"
+            raise RecipeError(f"ProbabilityConsistency: {told}; train it by Softmax(feature_length=…)")
         return _ProbabilityLoss(self.loss.build(dim, classes), classifier, self.temperature)

@@ -32,6 +32,12 @@ class Classifier(Criterion):
     def scores(self, embeddings: Tensor) -> Tensor:
         """`[B, C]`, the largest where the class is most likely: what a trained net is judged by."""
 
+    @property
+    def knows_length(self) -> bool:
+        """True where the scores depend on an embedding's length, as those of one that this builds on do: they say little of an
+        embedding that was scaled to length 1."""
+        return any(part.knows_length for part in self.children() if isinstance(part, Classifier))
+
     def logits(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """`[B, C]`: `scores`, with the loss's margin at each row's right class, where it has one."""
         return self.scores(embeddings)

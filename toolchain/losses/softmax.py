@@ -20,6 +20,10 @@ class SoftmaxHead(Classifier):
         self.linear = nn.Linear(dim, classes)
         self.feature_length = feature_length
 
+    @property
+    def knows_length(self) -> bool:
+        return self.feature_length is None
+
     def scores(self, embeddings: Tensor) -> Tensor:
         if self.feature_length is not None:
             embeddings = self.feature_length * functional.normalize(embeddings)

@@ -1,6 +1,7 @@
 """Probability consistency against its sum, worked out with Python's math."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ import torch
 from toolchain.distill import ProbabilityConsistency
 from toolchain.distill.probability_consistency import probability_consistency
 from toolchain.errors import RecipeError
-from toolchain.losses import ArcFace
+from toolchain.losses import ArcFace, CentreLoss, Focal, HardExamples, Softmax
+from toolchain.losses.base import ClassificationLoss
 
 
 def softmax(logits: list[float], temperature: float) -> list[float]:
@@ -50,3 +52,12 @@ def test_the_teacher_is_not_trained_and_a_teacher_without_classes_is_refused() -
         ProbabilityConsistency().build(4, 0, None)
     with pytest.raises(RecipeError, match="temperature"):
         ProbabilityConsistency(temperature=0)
+
+
+@pytest.mark.parametrize("around", [lambda of: of, CentreLoss, Focal, HardExamples, lambda of: Focal(CentreLoss(of))])
+def test_a_teacher_whose_classifier_depends_on_lengths_is_refused(around: Callable[[ClassificationLoss], ClassificationLoss]) -> None:
+    """It would see embeddings of length 1, and teach nearly the same probability for every class."""
+    with pytest.raises(RecipeError, match="feature_length="):
+        ProbabilityConsistency().build(4, 3, around(Softmax()).build(6, 3))
+    for of in (Softmax(feature_length=16), ArcFace(scale=32)):
+        ProbabilityConsistency().build(4, 3, around(of).build(6, 3))
