@@ -6,10 +6,12 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from runtime_py.bundle import InputContract
+from runtime_py.errors import BundleError
 from tests.conftest import RECIPE, Built
 from toolchain.bundling import build
 from toolchain.cli import main
@@ -18,7 +20,8 @@ from toolchain.errors import RecipeError
 from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe
 from toolchain.report import sweep_page
-from toolchain.sweep.points import Row
+from toolchain.sweep import on_ray
+from toolchain.sweep.points import Row, SweepOrder
 from toolchain.sweep.settings import meant, point_recipe
 from toolchain.sweep.sweep import Swept, point_key
 from toolchain.training.loop import Phase, TrainSettings
@@ -99,6 +102,34 @@ def test_a_cluster_that_does_not_answer_is_said_at_once(built: Built, tmp_path: 
         command = ["sweep", str(RECIPE), "--images", str(built.faces), "--set", "width=0.25", "--address", address, "--quiet"]
         assert main([*command, "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")]) == 2
         assert f"no Ray cluster answers at {address}" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("error", [RecipeError("too wide"), BundleError("too wide"), OSError("too wide")])
+def test_what_fails_in_a_worker_is_the_points_own_reason(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(on_ray, "measure_point", fail)
+    monkeypatch.setattr(on_ray.build, "train", fail)
+    order = SweepOrder(str(RECIPE), {}, ())
+    assert on_ray._train(order, {}) == on_ray._measure(order, {}, None) == "too wide"
+
+
+def test_what_ray_raises_is_the_points_own_reason() -> None:
+    exceptions = pytest.importorskip("ray.exceptions")
+    trace = "Traceback (most recent call last):\n  File ...\nValueError: no such shape\n"
+    for raised, said in (
+        (exceptions.RayTaskError("measure", trace, ValueError("no such shape")), "ValueError: no such shape"),
+        (exceptions.WorkerCrashedError(), "its process died"),
+        (exceptions.OutOfMemoryError("A node ran out of memory.\nMemory on it: ..."), "Ray lost it (A node ran out of memory."),
+        (exceptions.RayError("connection lost"), "Ray lost it (connection lost)"),
+    ):
+
+        def get(reference: object, raised: Exception = raised) -> None:
+            raise raised
+
+        found = on_ray._outcome(SimpleNamespace(get=get, exceptions=exceptions), None)
+        assert isinstance(found, str) and found.startswith(said) and "\n" not in found
 
 
 def test_two_processes_make_the_points_and_a_second_run_takes_what_is_kept(

@@ -9,11 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from runtime_py.errors import PocketFaceError
 from toolchain.bundling import build
 from toolchain.errors import SetupError, ToolchainError
 from toolchain.progress import Progress
 from toolchain.sweep.points import Row, SweepOrder, measure_point
 from toolchain.sweep.settings import Settings
+
+_FAILURES = (ToolchainError, PocketFaceError, OSError)
+"""What ends a point and not the sweep."""
 
 
 def run_points(order: SweepOrder, numbers: Sequence[int], trainings: Sequence[int | None]) -> Iterator[tuple[int, list[Row] | str]]:
@@ -73,13 +77,17 @@ def _outcome(ray: Any, reference: Any) -> list[Row] | str:
         return found
     except ray.exceptions.WorkerCrashedError:
         return "its process died (out of memory?); run the same command again to go on"
+    except ray.exceptions.RayTaskError as error:
+        return str(error).strip().rpartition("\n")[2]  # behind the worker's traceback: what was raised there
+    except ray.exceptions.RayError as error:
+        return f"Ray lost it ({str(error).strip().partition(chr(10))[0]}); run the same command again to go on"
 
 
 def _train(order: SweepOrder, settings: Settings) -> str | None:
     """Trains a point's weights, which are kept for all points that share them; why it could not, if so."""
     try:
         build.train(order.build_order(settings))
-    except ToolchainError as error:
+    except _FAILURES as error:
         return str(error)
     return None
 
@@ -89,5 +97,5 @@ def _measure(order: SweepOrder, settings: Settings, not_trained: str | None) -> 
         return not_trained
     try:
         return measure_point(order, settings)
-    except ToolchainError as error:
+    except _FAILURES as error:
         return str(error)
