@@ -111,7 +111,9 @@ def is_aside(identity: str) -> bool:
     """True for an identity that is never trained on and that every choice is made by: one group in twelve, by hash.
 
     The group is the family for identities named `fiw_<family>_<member>`, so that no relative of an identity kept aside is
-    trained on, and the identity itself elsewhere. Unlabelled faces are never kept aside.
+    trained on, and the identity itself elsewhere. Unlabelled faces are never kept aside. Only tables that judge on held images
+    of the very people that they train on (toolchain/tables/classification.py) train on these identities too: their nets are never
+    shipped, nor judged on identities kept aside.
     """
     if identity.rsplit("/", 1)[-1] == "unlabelled":
         return False

@@ -56,7 +56,8 @@ def authors_settings(steps: int, pixels: int) -> TrainSettings:
 
 @dataclass(frozen=True, eq=False)
 class People:
-    """Faces of identities with 10 images or more, a fifth of each held; `labels` of both are numbers from 0."""
+    """Faces of identities with 10 images or more, a fifth of each held; `labels` of both are numbers from 0. Identities that are kept
+    aside elsewhere are among them."""
 
     training: Faces
     held: Faces
