@@ -7,7 +7,8 @@ told by its batch norm's gain γ, as in network slimming (Liu et al., ICCV 2017)
     λs Σ |γ_l^(k)| + λm Σ max(0, γ_l^(k+1) − γ_l^(k)),
 
 of which the first thins the layers out and the second keeps the order. `PruneByGain` then cuts, `FineTuneLevels` trains the levels.
-The authors' augmentation and optimiser (Adam, β1 = 0.5, 1e-4, batches of 64, early stopping) are settings of the training here.
+The authors train by Adam (β1 = 0.5, 1e-4, batches of 64) with early stopping. Here rate, batch and augmentation are settings of the
+training, whose optimisers are Muon and AdamW with β1 = 0.9, and which runs for as many steps as it is told.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from toolchain.stage import Context
 @dataclass(frozen=True)
 class Level(Variant):
     """The first `utilisation` of the channels of every layer of `whole`, a variant of the same recipe: `Level(utilisation=0.75)` is
-    `fp32-75`. Its .tflite runs as any other; the bundle stores of it what is not in the whole net's (toolchain/pack/level.py).
+    `fp32-75`. Its .tflite runs as any other; the bundle stores of it what is not in the whole net's (toolchain/pack/prefixes.py).
 
     Only of floats: each weight is rounded by itself there, whereas an integer's scale depends on the whole channel. The gate is that of
     `Fp32`; give a level of `Fp16` that variant's.

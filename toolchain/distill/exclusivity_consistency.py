@@ -25,17 +25,10 @@ def hardness_weights(distances: Tensor, focus: float) -> Tensor:
     return powers / powers.mean()
 
 
-def exclusivity(weight: Tensor) -> Tensor:
+def reweighted_exclusivity(weight: Tensor, epsilon: float = 1e-6) -> Tensor:
     """R(W) = Σ_{i≠j} ‖w_i ⊙ w_j‖₁ over the filters w_i, the rows of `weight` `[M, ...]`: 0 where no two filters use one position.
 
-    By columns, in M·N steps instead of M²·N: Σ_{i≠j} |w_ik||w_jk| = (Σ_i |w_ik|)² - Σ_i w_ik².
-    """
-    rows = weight.flatten(1).abs()
-    return rows.sum(0).square().sum() - rows.square().sum()
-
-
-def reweighted_exclusivity(weight: Tensor, epsilon: float = 1e-6) -> Tensor:
-    """The same by iterative re-weighting: Σ_i w_iᵀ G_i w_i with the diagonal G_i = diag(Σ_{j≠i} |w_j| / (|w_i| + ε)) held constant.
+    By iterative re-weighting: Σ_i w_iᵀ G_i w_i with the diagonal G_i = diag(Σ_{j≠i} |w_j| / (|w_i| + ε)) held constant.
 
     A quadratic form, smooth where R has a corner at 0: its value and, up to `epsilon`, its gradient are R's.
     """

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from toolchain.distill import ExclusivityConsistency
-from toolchain.distill.exclusivity_consistency import exclusivity, filters, hardness_weights, reweighted_exclusivity
+from toolchain.distill.exclusivity_consistency import filters, hardness_weights, reweighted_exclusivity
 from toolchain.distill.feature_consistency import feature_consistency
 from toolchain.errors import RecipeError
 
@@ -21,7 +21,6 @@ def double_sum(weight: torch.Tensor) -> torch.Tensor:
 
 
 def test_exclusivity_is_the_double_sum_over_pairs_of_filters() -> None:
-    assert float(exclusivity(layer())) == pytest.approx(float(double_sum(layer())), rel=1e-12)
     assert float(reweighted_exclusivity(layer(), 0.0)) == pytest.approx(float(double_sum(layer())), rel=1e-12)
 
 
@@ -35,7 +34,7 @@ def test_the_reweighted_form_has_the_gradient_of_the_double_sum() -> None:
 
 def test_filters_that_share_no_position_cost_nothing_and_zeros_are_borne() -> None:
     apart = torch.eye(3)
-    assert float(exclusivity(apart)) == 0 and float(reweighted_exclusivity(apart)) == 0
+    assert float(reweighted_exclusivity(apart)) == 0
     weight = torch.zeros(3, 4, requires_grad=True)
     reweighted_exclusivity(weight).backward()
     assert weight.grad is not None and bool(weight.grad.isfinite().all())
