@@ -53,6 +53,15 @@ def test_the_wheel_holds_every_file_of_both_packages_and_nothing_else(installed:
     assert licences == {"LICENSE", "NOTICE"}
 
 
+def test_without_the_build_side_its_command_says_what_to_install(installed: Path, tmp_path: Path) -> None:
+    """As after `pip install .`: rich, torch and the others are hidden."""
+    hidden = "import sys; sys.modules['rich'] = None; from toolchain.cli import main; sys.exit(main(['methods']))"
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run([sys.executable, "-P", "-c", hidden], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "toolchain: needs the package rich, which is not installed: pip install 'pocketface[toolchain]'\n"
+
+
 def test_commands_work_from_the_wheel_in_another_folder(installed: Path, tmp_path: Path) -> None:
     listed = json.loads(run(installed, tmp_path, "-m", "toolchain.cli", "methods", "--json"))
     assert any(item["name"] == "MobileFaceNet" for item in listed)

@@ -50,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has had enough; keep the interpreter from complaining once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] in ("toolchain", "runtime_py"):
+            raise
+        print(f"{name}: needs the package {error.name}, which is not installed: pip install 'pocketface[toolchain]'", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -21,23 +21,10 @@ from runtime_py.bundle import Bundle
 from tests.conftest import RECIPE, Built
 from toolchain.bundling.golden import golden_photographs
 from toolchain.cli import main
+from toolchain.commands import commands
 from toolchain.methods import FAMILIES, methods
 
-COMMANDS = (
-    "build",
-    "train",
-    "evaluate",
-    "calibrate",
-    "convert",
-    "parity",
-    "align",
-    "inspect",
-    "methods",
-    "report",
-    "sensitivity",
-    "setup-arm64",
-    "sweep",
-)
+COMMANDS = [name for name, _ in commands()]
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 4012345\n"
 
 
@@ -175,6 +162,36 @@ BAD: dict[str, list[str]] = {
         "sweep {recipe} --set width=0.25 --images {faces} --variants int4",
         "sweep {recipe} --set width=0.25 --images {faces} --address nowhere",
         "sweep {recipe} --set width=0.25 --images {faces} --address nowhere:1 --jobs 2",
+    ],
+    "aar": ["aar --out {bad}/text.txt/repository"],
+    "apk": [
+        *[f"apk {{bad}}/{kind}.pface --out {{out}}.apk" for kind in (*KINDS, "damaged", "cut")],
+        "apk {bundle} --out {bad}/text.txt/demo.apk",
+    ],
+    "bench": [
+        *[f"bench {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+        "bench {bundle} --variants int4",
+        "bench {bundle} --against nonesuch",
+        "bench {bundle} --against onnxruntime --weights {bad}/text.onnx --input rgb,0..255",
+    ],
+    "bench-gallery": ["bench-gallery --templates 10 --probes 300"],
+    "bench-jvm": [f"bench-jvm {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+    "bench-threads": [
+        *[f"bench-threads {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+        "bench-threads {bundle} --variant int4",
+    ],
+    "photographs": [
+        *[f"photographs {{bad}}/{kind}.pface {{faces}}" for kind in (*KINDS, "damaged", "cut")],
+        "photographs {bundle} {bad}/missing",
+        "photographs {bundle} {bad}/lfs.tar",
+        "photographs {bundle} {faces} --variant int4",
+    ],
+    "table": [
+        "table nonesuch",
+        "table small-nets",
+        "table small-nets --images {bad}/folder",
+        "table low-rank --images {faces} --seeds 5",
+        "table widths --images {faces} --lfw {faces}",
     ],
 }
 

@@ -64,7 +64,8 @@ def compare(embeddings: Floats, reference: Reference, data_sha256: str, protocol
         data_sha256=data_sha256,
         images=len(people),
         identities=len(np.unique(people)),
-        kept=tuple(_kept(scores, far, reference) for far in reference.rates if reference.rates[far].tar > 0),
+        # A share of what rounds to nothing says nothing.
+        kept=tuple(_kept(scores, far, reference) for far in reference.rates if round(reference.rates[far].tar, DIGITS) > 0),
         rank1=_rank1(embeddings, people),
         reference_rank1=_rank1(reference.embeddings, people),
         equal_error_rate=round(protocols.equal_error_rate(scores, same), DIGITS),

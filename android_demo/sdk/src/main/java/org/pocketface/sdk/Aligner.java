@@ -9,6 +9,12 @@ import org.jetbrains.annotations.NotNull;
  * its equations 40 to 42 have a closed form without a singular value decomposition, so every language gets the same bits.
  */
 public final class Aligner {
+  /**
+   * No point lies further out, and no pixel of a crop covers more of a photograph: with larger numbers whole pixels are no longer told
+   * apart, and steps no longer fit 64 bits.
+   */
+  static final double FARTHEST = 1e9;
+
   private static final double LEAST_SPREAD = 1e-6; // pixels²: points this close together have no direction
 
   private Aligner() {}
@@ -19,7 +25,7 @@ public final class Aligner {
    * <p>With p, q the points less their means, a = Σ p·q / Σ p·p and b = Σ (p_x q_y − p_y q_x) / Σ p·p: X = a·x − b·y + c,
    * Y = b·x + a·y + f. There is no reflection.
    *
-   * @throws FaceException.Alignment where there are fewer than 2 points, or they coincide or are not finite
+   * @throws FaceException.Alignment where there are fewer than 2 points, or they coincide, or lie beyond ±1e9
    */
   @NotNull
   public static Affine similarity(@NotNull double[][] source, @NotNull double[][] target) {
@@ -27,6 +33,10 @@ public final class Aligner {
     if (count < 2 || target.length != count) {
       throw new FaceException.Alignment(
           "alignment: expected the same points twice, 2 or more, got " + count + " and " + target.length);
+    }
+    if (!near(source) || !near(target)) {
+      throw new FaceException.Alignment(
+          "alignment: expected key points within " + FARTHEST + " pixels, got points that are further out or not finite");
     }
     // Plain sums in the order of the points: the same in every language.
     double meanPx = mean(source, 0);
@@ -53,7 +63,23 @@ public final class Aligner {
     }
     double a = along / spread;
     double b = across / spread;
+    if (a * a + b * b < 1 / (FARTHEST * FARTHEST)) {
+      throw new FaceException.Alignment(
+          "alignment: expected key points that are scaled by " + 1 / FARTHEST + " or more, got points much further apart");
+    }
     return new Affine(a, -b, meanQx - a * meanPx + b * meanPy, b, a, meanQy - b * meanPx - a * meanPy);
+  }
+
+  /** Whether every coordinate is; not where one is NaN. */
+  static boolean near(double[]... points) {
+    for (double[] point : points) {
+      for (double value : point) {
+        if (!(Math.abs(value) <= FARTHEST)) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   private static double mean(double[][] points, int axis) {

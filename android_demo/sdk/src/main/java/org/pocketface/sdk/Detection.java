@@ -31,6 +31,11 @@ public final class Detection {
     return copy;
   }
 
+  /** Whether it lies where a crop can still be told: {@link Aligner#FARTHEST}. */
+  boolean near() {
+    return Aligner.near(new double[] {left, top, right, bottom}) && Aligner.near(keyPoints);
+  }
+
   /** Pixels. */
   public double area() {
     return Math.max(0, right - left) * Math.max(0, bottom - top);

@@ -91,7 +91,7 @@ public final class Detector implements AutoCloseable {
     List<Detection> found = new ArrayList<>();
     for (BlazeFace.Candidate face : blazeFace.decode(floats(outputs.get(boxesAt)), floats(outputs.get(scoresAt)))) {
       Detection placed = face.placed(toPhotograph);
-      if (placed.area() > 0) {
+      if (placed.area() > 0 && placed.near()) {
         found.add(placed);
       }
     }

@@ -36,21 +36,39 @@ public class MathematicsTest {
   }
 
   @Test
-  public void pointsThatCoincideOrAreNotFiniteAlignNothing() {
+  public void pointsThatCoincideOrLieTooFarOutAlignNothing() {
     double[][][] cases = {
       {{1, 1}, {1, 1}, {1, 1}, {1, 1}},
       {{1, 1}, {2, Double.NaN}, {3, 1}, {4, 1}},
       {{1, 1}, {Double.POSITIVE_INFINITY, 2}, {3, 1}, {4, 1}},
       {{1, 2}},
+      scaled(1e8),
+      scaled(1e20),
+      scaled(1e300),
     };
     for (double[][] points : cases) {
-      try {
-        Aligner.similarity(points, POINTS);
-        fail("aligned");
-      } catch (FaceException.Alignment error) {
-        assertEquals("face.alignment", error.code());
-      }
+      refused(points, POINTS);
     }
+    for (double factor : new double[] {1e-150, 1e-12, 1e8, 1e20}) {
+      refused(POINTS, scaled(factor));
+    }
+  }
+
+  private static void refused(double[][] source, double[][] target) {
+    try {
+      Aligner.similarity(source, target);
+      fail("aligned");
+    } catch (FaceException.Alignment error) {
+      assertEquals("face.alignment", error.code());
+    }
+  }
+
+  private static double[][] scaled(double factor) {
+    double[][] result = new double[POINTS.length][];
+    for (int point = 0; point < result.length; point++) {
+      result[point] = new double[] {factor * POINTS[point][0], factor * POINTS[point][1]};
+    }
+    return result;
   }
 
   @Test

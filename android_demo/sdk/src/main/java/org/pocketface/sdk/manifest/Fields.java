@@ -26,6 +26,7 @@ final class Fields {
   static final String PATH = "[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*";
   static final String SHA256 = "[0-9a-f]{64}";
   private static final String NAME = "[a-z0-9][a-z0-9._-]*";
+  private static final int MOST_SHOWN = 60;
   private static final long MOST_COUNT = (1L << 53) - 1;
 
   private final JsonObject object;
@@ -48,7 +49,7 @@ final class Fields {
     unknown.removeAll(Arrays.asList(required));
     unknown.removeAll(Arrays.asList(optional));
     if (!unknown.isEmpty() && !ignoreUnknown) {
-      throw new ManifestException(where + "." + unknown.first() + ": expected a name of the schema, got one that it does not have");
+      throw new ManifestException(where + "." + shown(unknown.first()) + ": expected a name of the schema, got one that it does not have");
     }
     for (String name : required) {
       if (!has(name)) {
@@ -201,7 +202,7 @@ final class Fields {
   Map<String, String> texts(String name) {
     Map<String, String> result = new LinkedHashMap<>();
     for (JsonObject.Member member : mapping(name)) {
-      result.put(member.getName(), text(member.getValue(), place(name) + "." + member.getName()));
+      result.put(member.getName(), text(member.getValue(), place(name) + "." + shown(member.getName())));
     }
     return Collections.unmodifiableMap(result);
   }
@@ -322,7 +323,17 @@ final class Fields {
   }
 
   private static ManifestException mismatch(String where, String expected, JsonValue value) {
-    String got = value.toString();
-    return new ManifestException(where + ": expected " + expected + ", got " + (got.length() <= 60 ? got : got.substring(0, 57) + "..."));
+    String got = value.isArray() ? "a list" : value.isObject() ? "an object" : shown(value.toString());
+    return new ManifestException(where + ": expected " + expected + ", got " + got);
+  }
+
+  /** A text from the file in a message: on one line, plain and short, whoever wrote it. */
+  static String shown(String text) {
+    StringBuilder plain = new StringBuilder();
+    for (int at = 0; at < text.length() && plain.length() <= MOST_SHOWN; at++) {
+      char letter = text.charAt(at);
+      plain.append(letter >= ' ' && letter <= '~' ? String.valueOf(letter) : String.format("\\u%04x", (int) letter));
+    }
+    return plain.length() <= MOST_SHOWN ? plain.toString() : plain.substring(0, MOST_SHOWN - 3) + "...";
   }
 }

@@ -38,7 +38,7 @@ final class Json {
       Set<String> names = new HashSet<>();
       for (JsonObject.Member member : value.asObject()) {
         if (!names.add(member.getName())) {
-          throw new ManifestException("expected each name once in an object, got " + member.getName() + " twice");
+          throw new ManifestException("expected each name once in an object, got " + Fields.shown(member.getName()) + " twice");
         }
         check(member.getValue());
       }
