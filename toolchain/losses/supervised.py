@@ -44,8 +44,10 @@ def grouped_order(labels: npt.NDArray[np.int64], images: int, random: np.random.
 
 
 def labelled(faces: Faces, needed_by: str) -> Faces:
-    """`faces` without those of no identity (`unlabelled/…`). Error: DataError where fewer than two identities are left."""
-    found = faces.subset(np.flatnonzero([identity.rsplit("/", 1)[-1] != "unlabelled" for identity in faces.identities]))
+    """`faces` without those of no identity (`unlabelled/…`, or in no folder at all). Error: DataError where fewer than two identities are
+    left."""
+    folders = [name.rsplit("/", 2)[-2:-1] for name in faces.names]
+    found = faces.subset(np.flatnonzero([folder not in ([], ["."], ["unlabelled"]) for folder in folders]))
     classes = len(set(found.identities))
     if classes < 2:
         raise DataError(f"{needed_by}: expected faces of two identities or more, got {classes}; put each person in a folder of their own")
@@ -63,7 +65,7 @@ class SupervisedTask:
 
 
 def supervised(stage: str, loss: Loss, model: Model, context: Context) -> SupervisedTask:
-    """The task of training `model` by `loss` on the context's faces; those without an identity (`unlabelled/…`) are left out. Error:
+    """The task of training `model` by `loss` on the context's faces; those without an identity (see `labelled`) are left out. Error:
     DataError, in the name of `stage`, where there are no faces or fewer than two identities."""
     faces = labelled(context.training_faces(stage), stage)
     probe = torch.zeros(1, 3, model.input.height, model.input.width, dtype=torch.uint8)
@@ -76,8 +78,8 @@ def supervised(stage: str, loss: Loss, model: Model, context: Context) -> Superv
 
 @dataclass(frozen=True)
 class Train(Stage):
-    """Trains the net and the loss's class centres; the centres are dropped afterwards. Faces without an identity
-    (`unlabelled/…`) are left out."""
+    """Trains the net and the loss's class centres; the centres are dropped afterwards. Faces without an identity (see
+    `labelled`) are left out."""
 
     trains: ClassVar[bool] = True
     refuses: ClassVar[Mapping[Trait, str]] = TRAINS_FREELY
