@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from tests.face_bundle import write_face_bundle  # noqa: E402
 from toolchain.cli import main  # noqa: E402
 from toolchain.data import synthetic  # noqa: E402
 
@@ -34,6 +35,14 @@ class Built:
     cache: Path
     recipe: Path
     faces: Path
+
+
+@pytest.fixture(scope="session")
+def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for faces, with the real detector and a net of random weights: variants float, int8, packed."""
+    path = tmp_path_factory.mktemp("bundles") / "faces.pface"
+    write_face_bundle(path)
+    return path
 
 
 @pytest.fixture(scope="session")

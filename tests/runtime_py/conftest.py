@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.face_bundle import write_face_bundle
 from tests.tiny_tflite import tiny_tflite, wide_and_half
 from toolchain.pack.packed import pack
 from toolchain.pack.prefixes import cut
@@ -162,11 +161,3 @@ def bundle_path(tmp_path: Path, manifest: dict[str, Any], blobs: dict[str, bytes
 @pytest.fixture()
 def bundle_bytes(bundle_path: Path) -> bytes:
     return bundle_path.read_bytes()
-
-
-@pytest.fixture(scope="session")
-def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle for faces, with the real detector: variants float, int8, packed."""
-    path = tmp_path_factory.mktemp("bundles") / "faces.pface"
-    write_face_bundle(path)
-    return path

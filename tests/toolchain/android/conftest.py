@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tests.face_bundle import write_face_bundle
 from toolchain.android import tools
 from toolchain.android.apk import PROGRAMS
 from toolchain.cli import main
@@ -43,14 +42,6 @@ def programs() -> None:
     absent = tools.missing(NEEDED)
     if absent:
         pytest.skip(f"no {', '.join(absent)}")
-
-
-@pytest.fixture(scope="session")
-def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with a detector and three small variants."""
-    path = tmp_path_factory.mktemp("face") / "face.pface"
-    write_face_bundle(path)
-    return path
 
 
 @pytest.fixture(scope="session")

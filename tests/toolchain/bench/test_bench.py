@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from runtime_py.bundle import Bundle
-from tests.face_bundle import write_face_bundle
 from tests.toolchain import tiny_nets
 from toolchain.bench.bench import Bench, Row, bench
 from toolchain.bench.resident import resident_bytes
@@ -21,15 +20,8 @@ QUIET = Progress(quiet=True)
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("bench") / "random.pface"
-    write_face_bundle(made)
-    return made
-
-
-@pytest.fixture(scope="module")
-def found(path: Path) -> Bench:
-    bundle = Bundle.open(path)
+def found(face_bundle: Path) -> Bench:
+    bundle = Bundle.open(face_bundle)
     return bench(bundle, bundle.variants, (), None, 1, 3, QUIET)
 
 
@@ -51,8 +43,8 @@ def test_what_ran_in_the_delegate_is_said(found: Bench) -> None:
     assert "XNNPACK, the whole graph in one part" in {row.delegated for row in found.rows}
 
 
-def test_a_variant_takes_more_memory_than_it_stores(path: Path) -> None:
-    bundle = Bundle.open(path)
+def test_a_variant_takes_more_memory_than_it_stores(face_bundle: Path) -> None:
+    bundle = Bundle.open(face_bundle)
     taken = resident_bytes(bundle, "packed")
     assert taken is not None and bundle.variant("packed").bytes.raw < taken < 100e6
 
@@ -120,6 +112,6 @@ def test_an_unknown_runtime_is_refused_by_name() -> None:
         other_runner("tensorrt", tiny_nets.tiny_model(), tiny_nets.images(1)[0], 1)
 
 
-def test_a_bundle_of_other_weights_asks_for_the_model_to_compare(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", str(path), "--against", "onnxruntime", "--quiet"]) == 2
+def test_a_bundle_of_other_weights_asks_for_the_model_to_compare(face_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", str(face_bundle), "--against", "onnxruntime", "--quiet"]) == 2
     assert "--against: give --weights, the model for other runtimes" in capsys.readouterr().err

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.face_bundle import write_face_bundle
 from toolchain.bench.search_worker import drawn, filled, nearest_stranger, probes
 from toolchain.cli import main
 
@@ -37,10 +36,8 @@ def test_a_probe_is_as_like_its_own_template_as_it_was_to_be() -> None:
     assert [index.search(probe, 1)[0].person for probe in asked] == exact.tolist()
 
 
-def test_many_threads_get_what_one_gets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bundle = tmp_path / "faces.pface"
-    write_face_bundle(bundle)
-    assert main(["bench-threads", str(bundle), "--threads", "8", "--seconds", "5", "--people", "50", "--quiet", "--json"]) == 0
+def test_many_threads_get_what_one_gets(face_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench-threads", str(face_bundle), "--threads", "8", "--seconds", "5", "--people", "50", "--quiet", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["mismatches"] == 0 and found["first_error"] is None
     assert found["checked"] >= 8 and found["threads"] == 8

@@ -105,19 +105,10 @@ def test_a_level_is_chosen_by_name_or_by_time(built_levels: Built) -> None:
         load(built_levels.bundle, level="50", budget_ms=1)
 
 
-def test_a_net_without_levels_says_so(face_bundle_path: Path) -> None:
+def test_a_net_without_levels_says_so(face_bundle: Path) -> None:
     for choice in ({"level": "50"}, {"budget_ms": 5.0}):
         with pytest.raises(BundleVariantError, match="has none"):
-            load(face_bundle_path, **choice)
-
-
-@pytest.fixture(scope="module")
-def face_bundle_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.face_bundle import write_face_bundle
-
-    path = tmp_path_factory.mktemp("none") / "faces.pface"
-    write_face_bundle(path)
-    return path
+            load(face_bundle, **choice)
 
 
 def test_somebody_enrolled_at_one_level_is_compared_with_at_another(built_levels: Built, bundle: Bundle, tmp_path: Path) -> None:

@@ -11,20 +11,12 @@ import pytest
 import runtime_py
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Face, finder
-from tests.face_bundle import write_face_bundle
 from toolchain.bundling.golden import png
 from toolchain.cli import main
 from toolchain.data.synthetic import Identity, View, photograph
 from toolchain.evaluation.photographs import by_variant, report
 from toolchain.evaluation.second_pass import SecondPass
 from toolchain.progress import Progress
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundle") / "faces.pface"
-    write_face_bundle(path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +32,12 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_the_report_counts(bundle: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_the_report_counts(face_bundle: Path, people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     crops = tmp_path / "crops" / "Ann"
     crops.mkdir(parents=True)
-    (face,) = runtime_py.load(bundle).faces(people / "Ann" / "1.png")
+    (face,) = runtime_py.load(face_bundle).faces(people / "Ann" / "1.png")
     (crops / "1.png").write_bytes(png(face.crop))
-    assert main(["photographs", str(bundle), str(people), "--crops", str(crops.parent), "--quiet", "--json"]) == 0
+    assert main(["photographs", str(face_bundle), str(people), "--crops", str(crops.parent), "--quiet", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["photographs"], found["people"]) == (5, 2)
     own, again, mirrored = found["ways"]
@@ -62,22 +54,22 @@ class Blind:
         return ()
 
 
-def test_a_detector_that_finds_nobody_is_a_row_like_the_others(bundle: Path, people: Path) -> None:
-    opened = runtime_py.Bundle.open(bundle)
+def test_a_detector_that_finds_nobody_is_a_row_like_the_others(face_bundle: Path, people: Path) -> None:
+    opened = runtime_py.Bundle.open(face_bundle)
     found = report(opened, by_variant(opened, None), [people], [], [("blind", Blind())], Progress(quiet=True))
     own, *_, blind = found.ways
     assert own.right == 2 and (blind.name, blind.found, blind.asked, blind.right, blind.rank1) == ("blind", 0, 5, 0, 0.0)
 
 
-def test_a_second_pass_finds_the_drawn_points(bundle: Path) -> None:
+def test_a_second_pass_finds_the_drawn_points(face_bundle: Path) -> None:
     """In a photograph in which the face is small: a window in the wrong place or turned the wrong way would be off by its whole size."""
     drawn = photograph(Identity.draw(11, 1), View.draw(11, 1, 0, 0.2), 400, 400, 0.15)
-    own = finder(runtime_py.Bundle.open(bundle))
+    own = finder(runtime_py.Bundle.open(face_bundle))
     first, again = own.faces(drawn.image)[0].detection, SecondPass(own).faces(drawn.image)[0].detection
     eyes = float(np.hypot(*(first.key_points[1] - first.key_points[0])))
     assert np.hypot(*(again.key_points[:4] - first.key_points[:4]).T).max() < 0.3 * eyes
 
 
-def test_one_person_is_too_few(bundle: Path, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["photographs", str(bundle), str(people / "Ann"), "--quiet"]) == 2
+def test_one_person_is_too_few(face_bundle: Path, people: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["photographs", str(face_bundle), str(people / "Ann"), "--quiet"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

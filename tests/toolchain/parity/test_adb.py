@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from runtime_py.bundle import Bundle
-from tests.face_bundle import write_face_bundle
 from toolchain.cli import main
 from toolchain.errors import DataError, PackagingError
 from toolchain.parity import adb
@@ -54,13 +53,6 @@ def report(bundle: Bundle, **changes: str) -> str:
     lines |= {"memory-kib": "90000", "checks": "2", "failed": "0", "result": "pass"} | changes
     text = [f"{key}: {value}" for key, value in lines.items()]
     return "\n".join([*text, f"end: {len(text)}", ""])
-
-
-@pytest.fixture(scope="session")
-def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("phone") / "face.pface"
-    write_face_bundle(path)
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import pytest
 
 from runtime_py.bundle import Bundle
 from runtime_py.manifest import Accuracy, FaceTerms, KeptTar, Parity
-from tests.face_bundle import write_face_bundle
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
 from toolchain.evaluation.evaluate import of_bundle as embeddings_of
@@ -19,13 +18,6 @@ from toolchain.report.report import Report, of_bundle
 from toolchain.sensitivity.sensitivity import Damage, FormDamage, Sensitivity
 
 QUIET = Progress(quiet=True)
-
-
-@pytest.fixture(scope="session")
-def face_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "random.pface"
-    write_face_bundle(path)
-    return path
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def test_what_was_not_measured_is_named_with_the_command_that_measures_it(bare: 
         ("ROC, DET", "report"),
         ("Sensitivity by layer", "report"),
     ):
-        assert re.search(rf"{what}[^<]*: not measured\. <code>toolchain {command} random\.pface", text), what
+        assert re.search(rf"{what}[^<]*: not measured\. <code>toolchain {command} faces\.pface", text), what
     assert not re.search(r"<svg role=\"img\"", text), "no plot without figures"
     assert "nan" not in text.lower().split() and "None" not in re.sub(r"<code>.*?</code>", "", text)
 
