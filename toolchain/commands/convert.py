@@ -42,7 +42,7 @@ def _tflites(options: Namespace) -> Iterable[tuple[str, bytes]]:
         from toolchain.bundling.build import make_variants
 
         return [(item.variant.name, item.tflite) for item in make_variants(order_of(options)).made]
-    if options.weights is not None or options.input is not None or options.images:
-        raise RecipeError(f"{options.recipe}: the variants of a bundle are finished; leave out --weights, --input and --images")
+    if options.weights is not None or options.input is not None or options.images or options.steps is not None:
+        raise RecipeError(f"{options.recipe}: the variants of a bundle are finished; leave out --weights, --input, --images and --steps")
     bundle = Bundle.open(options.recipe)
     return [(name, bundle.model(name)) for name in options.variants or bundle.variants]

@@ -130,6 +130,8 @@ def _of_phone(options: Namespace) -> Result:
     from runtime_py.bundle import Bundle
     from toolchain.parity.adb import read_report, run_on_phone
 
+    if options.weights is not None or options.input is not None or options.images or options.variants is not None:
+        raise RecipeError("--on adb: the app tests all of its bundle on its own faces; leave out --weights, --input, --images, --variants")
     bundle = Bundle.open(options.recipe)
     if options.report is None:
         text = run_on_phone(progress_of(options))
