@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel
+from toolchain.compress.finite import require_finite
 from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeights, signs
 from toolchain.compress.layers import WeightedLayer, weighted_layers
 from toolchain.encodings import Binary
@@ -104,6 +105,7 @@ class Binarize(LatentTraining):
     def apply(self, model: Model, context: Context) -> Model:
         if not isinstance(self.keep_float, Rule):
             return super().apply(model, context)
+        require_finite("Binarize", model.net)
         return replace(self, keep_float=self.keep_float.choose(self._damages(model, context))).apply(model, context)
 
     def _damages(self, model: Model, context: Context) -> tuple[Damage, ...]:

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, channel_rms
 from toolchain.compress.fine_tune import fine_tune, trained_rest
+from toolchain.compress.finite import require_finite
 from toolchain.compress.fold_batch_norm import graph_of, norms_behind
 from toolchain.compress.layers import WeightedLayer, parametrization, weighted_layers
 from toolchain.compress.refit import refit_last
@@ -140,6 +141,7 @@ class LatentTraining(Stage, ABC):
 
     def apply(self, model: Model, context: Context) -> Model:
         name = type(self).__name__
+        require_finite(name, model.net)
         faces = context.training_faces(name)
         chosen = self.chosen(model.net)
         if not chosen:
@@ -148,7 +150,6 @@ class LatentTraining(Stage, ABC):
                 f"{name}: expected a layer of its kind between the first and the last, which stay floats, got {got} layers, none such"
             )
         require_batch_norm(name, model.net, chosen)
-        require_finite(name, model.net, weighted_layers(model.net))
         start = self.prepared(model)
 
         def constrain(net: nn.Module) -> Callable[[int], None] | None:
@@ -189,11 +190,3 @@ def require_batch_norm(stage: str, net: nn.Module, layers: Sequence[WeightedLaye
         if layer.name not in has_one:
             helps = f"put {stage}() before FoldBatchNorm(), or InsertBatchNorm() before it where the net came without"
             raise ToolchainError(f"{stage}: {layer.name} has no batch norm of its own behind it, and signs do not train without; {helps}")
-
-
-def require_finite(stage: str, net: nn.Module, layers: Sequence[WeightedLayer]) -> None:
-    """Error: ToolchainError where a weight of `layers` is NaN or infinite: a sign would hide it."""
-    for layer in layers:
-        wrong = int((~net.get_parameter(layer.weight).isfinite()).sum())
-        if wrong:
-            raise ToolchainError(f"{stage}: {layer.weight}: expected finite weights, got {wrong} that are not; train the net anew")

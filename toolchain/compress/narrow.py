@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from toolchain.compress.channel_groups import channel_groups, kept_channels, with_channels
+from toolchain.compress.finite import require_finite
 from toolchain.errors import RecipeError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
@@ -37,4 +38,5 @@ class Narrow(Stage):
             raise RecipeError(f"Narrow.utilisation: expected a share above 0 and up to 1, got {self.utilisation}")
 
     def apply(self, model: Model, context: Context) -> Model:
+        require_finite("Narrow", model.net)
         return model.with_net(narrowed(model.net, self.utilisation))

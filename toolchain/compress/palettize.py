@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook
 from toolchain.compress.fine_tune import EncodedWeights, encoded
+from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.encodings import Palette
 from toolchain.errors import RecipeError
@@ -124,6 +125,7 @@ class Palettize(Stage):
         return self.settings is not None
 
     def apply(self, model: Model, context: Context) -> Model:
+        require_finite("Palettize", model.net)
         layers = weighted_layers(model.net)
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
         refuse_batch_norm("Palettize", model.net, chosen)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from toolchain.compress.channel_groups import ChannelGroup, channel_groups, with_channels
-from toolchain.errors import RecipeError
+from toolchain.compress.finite import require_finite
+from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
 
@@ -29,9 +30,16 @@ def worth(group: ChannelGroup, net: nn.Module) -> Tensor:
 
 def ordered_above(worths: Tensor, threshold: float, least: int) -> Tensor:
     """The numbers of the channels of these `worths` `[N]` that reach `threshold`, but at least `least` of them, the worthiest first;
-    those of one worth in their old order."""
+    those of one worth in their old order. Error: ToolchainError where one is NaN."""
+    require_numbers("PruneByGain", worths)
     order = torch.argsort(worths, descending=True, stable=True)
     return order[: max(min(least, len(worths)), int((worths >= threshold).sum()))]
+
+
+def require_numbers(stage: str, worths: Tensor) -> None:
+    """Error: ToolchainError where one of `worths` is NaN, which is neither above a threshold nor below. Infinite ones are never cut."""
+    if bool(worths.isnan().any()):
+        raise ToolchainError(f"{stage}: expected gains that are numbers, got NaN; the net before it is damaged, train it again")
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class PruneByGain(Stage):
             raise RecipeError(f"PruneByGain: expected a threshold of 0 or more and least >= 1, got {self.threshold} and {self.least}")
 
     def apply(self, model: Model, context: Context) -> Model:
+        require_finite("PruneByGain", model.net)
         groups = channel_groups(model.net)
         chosen = [(group, ordered_above(worth(group, model.net), self.threshold, self.least)) for group in groups]
         kept, all_of = sum(len(rows) for _, rows in chosen), sum(group.size for group in groups)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from toolchain.compress.channel_groups import channel_groups, with_channels
-from toolchain.compress.prune_by_gain import worth
+from toolchain.compress.finite import require_finite
+from toolchain.compress.prune_by_gain import require_numbers, worth
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
@@ -30,8 +31,7 @@ def threshold_of_share(worths: Sequence[Tensor], share: float) -> float:
     Error: ToolchainError where one is NaN, or no channel has a worth.
     """
     every = torch.cat([*worths, torch.empty(0)])
-    if bool(every.isnan().any()):
-        raise ToolchainError("PruneChannels: expected gains that are numbers, got NaN; the net before it is damaged, train it again")
+    require_numbers("PruneChannels", every)
     finite = every[every.isfinite()].sort().values
     if not len(finite):
         raise ToolchainError("PruneChannels: expected channels with a batch norm behind them, got none that could go")
@@ -41,7 +41,8 @@ def threshold_of_share(worths: Sequence[Tensor], share: float) -> float:
 
 def kept_rows(worths: Tensor, threshold: float, least: int) -> Tensor:
     """The numbers, ascending, of the channels of these `worths` `[C]` that reach `threshold`, or of the worthiest `least` where those are
-    fewer."""
+    fewer. Error: ToolchainError where one is NaN."""
+    require_numbers("PruneChannels", worths)
     rows = (worths >= threshold).nonzero().flatten()
     if len(rows) >= least:
         return rows
@@ -77,6 +78,7 @@ class PruneChannels(Stage):
             raise RecipeError(f"PruneChannels: expected threshold >= 0 and least >= 1, got {self.threshold} and {self.least}")
 
     def apply(self, model: Model, context: Context) -> Model:
+        require_finite("PruneChannels", model.net)
         groups = channel_groups(model.net)
         worths = [worth(group, model.net) for group in groups]
         threshold = threshold_of_share(worths, self.share or 0.0) if self.threshold is None else self.threshold

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, by_channel, channel_rms, clusters
 from toolchain.compress.fine_tune import EncodedWeights, encoded
+from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.compress.palettize import straight_through
 from toolchain.encodings import Codebook, Encoding, Palette, Sparse
@@ -170,6 +171,7 @@ class Share(Stage):
         return self.settings is not None
 
     def apply(self, model: Model, context: Context) -> Model:
+        require_finite("Share", model.net)
         layers = weighted_layers(model.net)
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
         refuse_batch_norm("Share", model.net, chosen)

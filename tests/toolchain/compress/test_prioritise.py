@@ -19,7 +19,7 @@ from toolchain.compress.fold_batch_norm import fold_batch_norms
 from toolchain.compress.narrow import Narrow, narrowed
 from toolchain.compress.prioritise import Penalised, Prioritise, disorder, falling_gains, sparsity
 from toolchain.compress.prune_by_gain import PruneByGain, ordered_above
-from toolchain.errors import RecipeError
+from toolchain.errors import RecipeError, ToolchainError
 from toolchain.losses import CentreLoss
 from toolchain.model import Model
 from toolchain.training.loop import Batch, Phase, TrainSettings
@@ -112,6 +112,8 @@ def test_ties_keep_their_order_and_some_channels_always_stay() -> None:
     assert ordered_above(worths, 0.1, 1).tolist() == [1, 0, 2]
     assert ordered_above(worths, 9, 2).tolist() == [1, 0]
     assert ordered_above(worths, 9, 8).tolist() == [1, 0, 2, 3]
+    with pytest.raises(ToolchainError, match="PruneByGain: expected gains that are numbers, got NaN"):
+        ordered_above(torch.tensor([0.5, math.nan, 0.9, 0.01]), 0.1, 1)
     assert kept_channels(ChannelGroup(9, (), ()), 0.5) == 4 and kept_channels(ChannelGroup(1, (), ()), 0.5) == 1
 
 

@@ -37,6 +37,8 @@ def test_the_threshold_is_a_percentile_of_all_gains() -> None:
     assert threshold_of_share([torch.tensor([0.7])], 0.9) == torch.inf, "the only one goes, if a layer may be empty"
     with pytest.raises(ToolchainError, match="gains that are numbers, got NaN"):
         threshold_of_share([torch.tensor([torch.nan])], 0.5)
+    with pytest.raises(ToolchainError, match="gains that are numbers, got NaN"):
+        kept_rows(torch.tensor([0.5, torch.nan]), 0.1, 1)
     with pytest.raises(ToolchainError, match="got none that could go"):
         threshold_of_share([torch.tensor([torch.inf])], 0.5)
 

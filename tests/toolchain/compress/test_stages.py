@@ -23,6 +23,7 @@ from tests.toolchain.compress.tiny import SIZE, context
 from toolchain.backbones import MobileFaceNet
 from toolchain.compress.fold_batch_norm import FoldBatchNorm, graph_of, norms_behind
 from toolchain.encodings import Encoding
+from toolchain.errors import ToolchainError
 from toolchain.losses import ArcFace
 from toolchain.model import Model
 from toolchain.stage import Stage, Trait
@@ -95,6 +96,17 @@ def test_a_stage_leaves_its_input_decodes_to_its_weights_and_does_the_same_again
     assert again.fingerprint() == made.fingerprint(), "the same model, settings, seed and faces give the same bytes"
     assert made.embed(torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8)).shape[0] == 1, "the net still runs"
     _declares_what_it_did(stage, model, made)
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+@pytest.mark.parametrize("stage", CHEAP)
+def test_a_weight_that_is_not_finite_is_refused_by_name(stage: Stage, wrong: float, tmp_path: Path) -> None:
+    model = model_for(stage, tmp_path)
+    weight = model.net.get_parameter("wide.0.weight").detach().clone()
+    weight[0, 0, 0, 0] = wrong
+    said = rf"^{type(stage).__name__}: wide\.0\.weight: expected finite weights, got 1 that are not"
+    with pytest.raises(ToolchainError, match=said):
+        stage.apply(model.with_weights({"wide.0.weight": weight}), context(tmp_path / "once", faces=stage.needs_faces))
 
 
 def _declares_what_it_did(stage: Stage, model: Model, made: Model) -> None:
