@@ -248,10 +248,13 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
     yield "no detector" if detector is None else f"detector {detector.name} ({detector.licence}), {detector.source}"
     for variant in manifest.variants:
         mark = "*" if variant.name == manifest.default_variant else " "
-        parity = "; ".join(f"cosine {item.min_cosine:g} on {item.runtime}" for item in variant.parity) or "parity not measured"
         packed = " packed" if variant.packed else ""
         size = variant.bytes
-        yield f"{mark} {variant.name}: {size.stored} bytes{packed} ({size.raw} to run, {size.gzip} by gzip), {parity}"
+        yield f"{mark} {variant.name}: {size.stored} bytes{packed} ({size.raw} to run, {size.gzip} by gzip)"
+        for item in variant.parity:
+            yield f"    cosine of {item.min_cosine:g} or more to {item.against} on {item.runtime}, {item.faces} faces"
+        if not variant.parity:
+            yield "    parity not measured"
         yield from (f"    {line}" for line in _in_face_terms(variant))
     for levels in manifest.levels:
         yield f"levels of {levels.whole}: {', '.join(f'{level.name} ({level.variant})' for level in levels.levels)}; one embedding space"
