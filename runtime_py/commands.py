@@ -252,7 +252,7 @@ def _inspected(bundle: Bundle) -> Iterator[str]:
         size = variant.bytes
         yield f"{mark} {variant.name}: {size.stored} bytes{packed} ({size.raw} to run, {size.gzip} by gzip)"
         for item in variant.parity:
-            yield f"    cosine of {item.min_cosine:g} or more to {item.against} on {item.runtime}, {item.faces} faces"
+            yield f"    {item.runtime}: cosine of {item.min_cosine:g} or more to {item.against}, {item.faces} faces"
         if not variant.parity:
             yield "    parity not measured"
         yield from (f"    {line}" for line in _in_face_terms(variant))
