@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolchain.compress.clustering import SMALLEST_SCALE, by_channel
+from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, stored_scale
 from toolchain.compress.finite import require_finite
 from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeights, signs
 from toolchain.compress.layers import WeightedLayer, weighted_layers
@@ -56,7 +56,7 @@ class SignWeights(LatentWeights):
     def scale(self) -> Tensor:
         """α of each channel, one that fp16 holds; its gradient goes straight through the rounding."""
         scale = self.start * self.log_scale.exp()
-        return scale + (scale.half().float().clamp_min(SMALLEST_SCALE) - scale).detach()
+        return scale + (stored_scale(scale) - scale).detach()
 
     def forward(self, latent: Tensor) -> Tensor:
         self.clip(latent)

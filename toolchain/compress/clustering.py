@@ -36,6 +36,12 @@ def channel_rms(weight: Tensor) -> Tensor:
     return weight.flatten(1).double().square().mean(1).sqrt().to(weight.dtype)
 
 
+def stored_scale(scale: Tensor) -> Tensor:
+    """`scale` above 0 as it is stored: the nearest value that fp16 holds, or itself where fp16 would make it infinite."""
+    half = scale.half().float()
+    return torch.where(half.isfinite(), half, scale).clamp_min(SMALLEST_SCALE)
+
+
 def by_channel(values: Tensor, weight: Tensor) -> Tensor:
     """`values` `[O]` shaped to multiply `weight` `[O, ...]` along axis 0."""
     return values.reshape(-1, *[1] * (weight.ndim - 1))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook
+from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook, stored_scale
 from toolchain.compress.fine_tune import EncodedWeights, encoded
 from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
@@ -59,9 +59,9 @@ class SharedWeights(EncodedWeights):
         return weight / by_channel(self.rms, weight)
 
     def scale(self) -> Tensor:
-        """The scale of each channel, one that fp16 holds; its gradient goes straight through the rounding."""
+        """The scale of each channel, one that fp16 holds where its range allows; its gradient goes straight through the rounding."""
         scale = self.rms * self.unit * self.log_scale.exp()
-        return straight_through(scale.half().float().clamp_min(SMALLEST_SCALE), scale)
+        return straight_through(stored_scale(scale), scale)
 
     def grid_levels(self) -> Tensor:
         """The levels on the int8 grid, ascending."""
@@ -82,7 +82,7 @@ class SharedWeights(EncodedWeights):
     @torch.no_grad()
     def encoding(self, latent: Tensor) -> Palette:
         """What `forward` gives, as it is stored. Levels that fell on one grid point become one."""
-        codes = (self.grid_levels()[self.indices(latent)] * self.kept).cpu().numpy().astype(np.int8)
+        codes = (self.grid_levels()[self.indices(latent)] * self.kept).round().cpu().numpy().astype(np.int8)
         levels, indices = np.unique(codes, return_inverse=True)
         return Palette(levels, indices.reshape(codes.shape).astype(np.uint8), self.scale().cpu().numpy())
 

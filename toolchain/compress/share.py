@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolchain.compress.clustering import GRID, SMALLEST_SCALE, by_channel, channel_rms, clusters
+from toolchain.compress.clustering import GRID, SMALLEST_SCALE, by_channel, channel_rms, clusters, stored_scale
 from toolchain.compress.fine_tune import EncodedWeights, encoded
 from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
@@ -103,8 +103,9 @@ class ValuesOfClusters(EncodedWeights):
         return self.start.clone()
 
     def scale(self) -> Tensor:
-        """On the int8 grid: what a level counts in each channel, `[O]`, values that fp16 holds."""
-        return (self.rms * self.step).half().float().clamp_min(SMALLEST_SCALE)
+        """On the int8 grid: what a level counts in each channel, `[O]`, values that fp16 holds where its
+        range allows."""
+        return stored_scale(self.rms * self.step)
 
     def levels(self, values: Tensor) -> Tensor:
         """On the int8 grid: `values` `[K]` rounded to it; the gradient goes straight through."""

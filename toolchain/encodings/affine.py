@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from toolchain.encodings.base import GridEncoding
+from toolchain.encodings.base import GridEncoding, require_scale, require_whole
 from toolchain.errors import ToolchainError
 
 _LARGEST = 127
@@ -21,17 +21,14 @@ _LEAST_SCALE = np.float32(2.0**-24)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Affine(GridEncoding):
-    """`codes` int8 from -127 in the weight's shape, `scale` float32 `[shape[0]]`, positive."""
+    """`codes` int8 from -127 in the weight's shape, `scale` float32 `[shape[0]]`, positive, finite."""
 
     codes: npt.NDArray[np.int8]
     scale: npt.NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        if self.codes.dtype != np.int8 or np.any(self.codes == -128):
-            raise ToolchainError(f"Affine.codes: expected int8 from -127, got {self.codes.dtype}")
-        if self.scale.dtype != np.float32 or self.scale.shape != self.codes.shape[:1] or not np.all(self.scale > 0):
-            got = f"{self.scale.dtype} {self.scale.shape}"
-            raise ToolchainError(f"Affine.scale: expected positive float32 {self.codes.shape[:1]}, got {got}")
+        require_whole("Affine.codes", self.codes, np.int8, -_LARGEST, _LARGEST)
+        require_scale("Affine.scale", self.scale, self.codes.shape[:1])
 
     @classmethod
     def nearest(cls, weight: Tensor) -> Affine:

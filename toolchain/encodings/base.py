@@ -9,11 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from toolchain.errors import ToolchainError
 
 Codes = npt.NDArray[np.int8]
 Floats = npt.NDArray[np.float32]
@@ -36,6 +39,26 @@ class Encoding(ABC):
             array = np.asarray(getattr(self, item.name))
             digest.update(f"{item.name}{array.dtype}{array.shape}".encode() + array.tobytes())
         return f"{type(self).__name__}(sha256 {digest.hexdigest()})"
+
+
+def require_whole(field: str, array: npt.NDArray[Any], kind: type[np.integer[Any]], low: int, high: int) -> None:
+    """Error: ToolchainError where `array` is not of that `kind`, or has a value outside low..high, which is named."""
+    expected = f"{field}: expected {np.dtype(kind)} from {low} to {high}"
+    if array.dtype != kind:
+        raise ToolchainError(f"{expected}, got {array.dtype}")
+    wrong = array[(array < low) | (array > high)]
+    if wrong.size:
+        raise ToolchainError(f"{expected}, got {wrong[0]}")
+
+
+def require_scale(field: str, scale: npt.NDArray[Any], channels: tuple[int, ...]) -> None:
+    """Error: ToolchainError where `scale` is not one positive, finite float32 a channel: runtimes refuse a scale of 0."""
+    expected = f"{field}: expected positive, finite float32 {channels}"
+    if scale.dtype != np.float32 or scale.shape != channels:
+        raise ToolchainError(f"{expected}, got {scale.dtype} {scale.shape}")
+    wrong = scale[~((scale > 0) & np.isfinite(scale))]
+    if wrong.size:
+        raise ToolchainError(f"{expected}, got {wrong[0]}")
 
 
 class GridEncoding(Encoding):

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolchain.encodings.base import GridEncoding
+from toolchain.encodings.base import GridEncoding, require_scale
 from toolchain.errors import ToolchainError
 
 
 @dataclass(frozen=True, eq=False)
 class Binary(GridEncoding):
-    """`positive` bool in the weight's shape (True: +1, False: -1), `scale` float32 `[shape[0]]`, not negative."""
+    """`positive` bool in the weight's shape (True: +1, False: -1), `scale` float32 `[shape[0]]`, positive, finite."""
 
     positive: npt.NDArray[np.bool_]
     scale: npt.NDArray[np.float32]
@@ -25,9 +25,7 @@ class Binary(GridEncoding):
     def __post_init__(self) -> None:
         if self.positive.dtype != np.bool_:
             raise ToolchainError(f"Binary.positive: expected bool, got {self.positive.dtype}")
-        if self.scale.dtype != np.float32 or self.scale.shape != self.positive.shape[:1] or np.any(self.scale < 0):
-            got = f"{self.scale.dtype} {self.scale.shape}"
-            raise ToolchainError(f"Binary.scale: expected non-negative float32 {self.positive.shape[:1]}, got {got}")
+        require_scale("Binary.scale", self.scale, self.positive.shape[:1])
 
     def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
         return np.where(self.positive, np.int8(1), np.int8(-1)), self.scale

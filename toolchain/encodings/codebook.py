@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from toolchain.encodings.base import CodebookEncoding
+from toolchain.encodings.base import CodebookEncoding, require_whole
 from toolchain.errors import ToolchainError
 
 LARGEST_CODEBOOK = 4096
@@ -31,8 +31,7 @@ class Codebook(CodebookEncoding):
             raise ToolchainError(f"Codebook.values: expected 1 to {LARGEST_CODEBOOK} float32 values, got {got}")
         if not np.all(np.isfinite(self.values)) or not np.all(self.values[1:] > self.values[:-1]):
             raise ToolchainError("Codebook.values: expected finite, ascending, distinct values")
-        if self.indices.dtype != np.uint16 or (self.indices.size and int(self.indices.max()) >= len(self.values)):
-            raise ToolchainError(f"Codebook.indices: expected uint16 below {len(self.values)}, got {self.indices.dtype}")
+        require_whole("Codebook.indices", self.indices, np.uint16, 0, len(self.values) - 1)
 
     @classmethod
     def of(cls, weight: Tensor) -> Codebook:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime_py.packed import geometric_values
-from toolchain.encodings.base import CodebookEncoding
+from toolchain.encodings.base import CodebookEncoding, require_whole
 from toolchain.errors import ToolchainError
 
 FEWEST_BITS, MOST_BITS = 2, 12
@@ -37,9 +37,7 @@ class LogMinMax(CodebookEncoding):
             raise ToolchainError(f"LogMinMax.bits: expected {FEWEST_BITS} to {MOST_BITS}, got {self.bits}")
         if not (math.isfinite(self.f_min) and math.isfinite(self.f_max) and self.f_min <= self.f_max):
             raise ToolchainError(f"LogMinMax: expected finite f_min <= f_max, got {self.f_min} and {self.f_max}")
-        values = 2 * magnitudes(self.bits, self.zero) + self.zero
-        if self.indices.dtype != np.uint16 or (self.indices.size and int(self.indices.max()) >= values):
-            raise ToolchainError(f"LogMinMax.indices: expected uint16 below {values}, got {self.indices.dtype}")
+        require_whole("LogMinMax.indices", self.indices, np.uint16, 0, 2 * magnitudes(self.bits, self.zero) + self.zero - 1)
 
     @property
     def first(self) -> float:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolchain.encodings.base import GridEncoding
+from toolchain.encodings.base import GridEncoding, require_scale, require_whole
 from toolchain.errors import ToolchainError
 
 
 @dataclass(frozen=True, eq=False)
 class Palette(GridEncoding):
-    """`levels` int8 `[K]` ascending, `indices` uint8 in the weight's shape, `scale` float32 `[shape[0]]`:
-    weight = levels[indices] * scale along axis 0."""
+    """`levels` int8 `[K]` ascending, `indices` uint8 in the weight's shape, `scale` float32 `[shape[0]]`,
+    positive, finite: weight = levels[indices] * scale along axis 0."""
 
     levels: npt.NDArray[np.int8]
     indices: npt.NDArray[np.uint8]
@@ -29,10 +29,8 @@ class Palette(GridEncoding):
             raise ToolchainError(f"Palette.levels: expected 1 to 256 int8 levels, got {self.levels.dtype} {self.levels.shape}")
         if np.any(np.diff(self.levels.astype(int)) <= 0):
             raise ToolchainError("Palette.levels: expected ascending, distinct levels")
-        if self.indices.dtype != np.uint8 or (self.indices.size and int(self.indices.max()) >= len(self.levels)):
-            raise ToolchainError(f"Palette.indices: expected uint8 below {len(self.levels)}")
-        if self.scale.dtype != np.float32 or self.scale.shape != self.indices.shape[:1]:
-            raise ToolchainError(f"Palette.scale: expected float32 {self.indices.shape[:1]}, got {self.scale.dtype} {self.scale.shape}")
+        require_whole("Palette.indices", self.indices, np.uint8, 0, len(self.levels) - 1)
+        require_scale("Palette.scale", self.scale, self.indices.shape[:1])
 
     def grid(self) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
         return self.levels[self.indices], self.scale

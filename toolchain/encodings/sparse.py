@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolchain.encodings.base import GridEncoding
+from toolchain.encodings.base import GridEncoding, require_scale
 from toolchain.errors import ToolchainError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sparse(GridEncoding):
     """`mask` bool in the weight's shape (True: kept), `levels` int8 `[K]` ascending, none of them 0, `indices` uint8 `[kept]` in the
-    order of the mask's True, `scale` float32 `[shape[0]]`, positive: weight = levels[indices] * scale where kept, else 0."""
+    order of the mask's True, `scale` float32 `[shape[0]]`, positive, finite: weight = levels[indices] * scale where kept, else 0."""
 
     mask: npt.NDArray[np.bool_]
     levels: npt.NDArray[np.int8]
@@ -38,9 +38,7 @@ class Sparse(GridEncoding):
         if self.indices.dtype != np.uint8 or self.indices.shape != (kept,) or (kept and int(self.indices.max()) >= len(self.levels)):
             got = f"{self.indices.dtype} {self.indices.shape}"
             raise ToolchainError(f"Sparse.indices: expected uint8 ({kept},) below {len(self.levels)}, got {got}")
-        if self.scale.dtype != np.float32 or self.scale.shape != self.mask.shape[:1] or not np.all(self.scale > 0):
-            got = f"{self.scale.dtype} {self.scale.shape}"
-            raise ToolchainError(f"Sparse.scale: expected positive float32 {self.mask.shape[:1]}, got {got}")
+        require_scale("Sparse.scale", self.scale, self.mask.shape[:1])
 
     @classmethod
     def of(cls, codes: npt.NDArray[np.int8], scale: npt.NDArray[np.float32]) -> Sparse:

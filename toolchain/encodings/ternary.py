@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolchain.encodings.base import GridEncoding
+from toolchain.encodings.base import GridEncoding, require_scale, require_whole
 from toolchain.errors import ToolchainError
 
 _LARGEST = 127
@@ -21,7 +21,7 @@ _LARGEST = 127
 @dataclass(frozen=True, eq=False, repr=False)
 class Ternary(GridEncoding):
     """`signs` int8 -1, 0 or 1 in the weight's shape; by output channel `negative` and `positive`, int8 from 1 `[shape[0]]`, and
-    `scale` float32 `[shape[0]]`, positive: W_n = negative * scale and W_p = positive * scale.
+    `scale` float32 `[shape[0]]`, positive, finite: W_n = negative * scale and W_p = positive * scale.
 
     The levels are a layer's, the same for all channels, until a batch norm of negative gain is folded: it turns a channel's
     signs round and swaps its two levels.
@@ -34,13 +34,11 @@ class Ternary(GridEncoding):
 
     def __post_init__(self) -> None:
         channels = self.signs.shape[:1]
-        if self.signs.dtype != np.int8 or np.any(np.abs(self.signs) > 1):
-            raise ToolchainError(f"Ternary.signs: expected int8 of -1, 0 and 1, got {self.signs.dtype}")
+        require_whole("Ternary.signs", self.signs, np.int8, -1, 1)
         for name, levels in (("negative", self.negative), ("positive", self.positive)):
             if levels.dtype != np.int8 or levels.shape != channels or np.any(levels < 1):
                 raise ToolchainError(f"Ternary.{name}: expected int8 {channels} from 1 to {_LARGEST}, got {levels.dtype} {levels.shape}")
-        if self.scale.dtype != np.float32 or self.scale.shape != channels or not np.all(self.scale > 0):
-            raise ToolchainError(f"Ternary.scale: expected positive float32 {channels}, got {self.scale.dtype} {self.scale.shape}")
+        require_scale("Ternary.scale", self.scale, channels)
 
     @classmethod
     def nearest(cls, signs: npt.NDArray[np.int8], negative: float, positive: float) -> Ternary:

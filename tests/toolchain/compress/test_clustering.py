@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from toolchain.compress.clustering import GRID, boundaries, channel_rms, clusters, codebook, entropy_bits
+from toolchain.compress.clustering import GRID, boundaries, channel_rms, clusters, codebook, entropy_bits, stored_scale
 
 NORMAL = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
 
@@ -84,3 +84,7 @@ def test_entropy_of_four_equal_shares_is_two_bits_and_of_one_value_none() -> Non
 
 def test_channel_rms_is_that_of_each_filter() -> None:
     torch.testing.assert_close(channel_rms(torch.tensor([[[[3.0, 4.0]]], [[[0.0, 1.0]]]])), torch.tensor([12.5, 0.5]).sqrt())
+
+
+def test_a_scale_that_fp16_cannot_hold_stays_what_it_is() -> None:
+    assert stored_scale(torch.tensor([0.0, 1e-12, 1 / 3, 65504.0, 1e6])).tolist() == [2.0**-24, 2.0**-24, 0.333251953125, 65504.0, 1e6]

@@ -14,6 +14,7 @@ from torch import nn
 from tests.toolchain.compress.tiny import context, mean_cosine, tiny_model
 from toolchain.compress.clustering import channel_rms
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
+from toolchain.compress.palettize import Palettize
 from toolchain.compress.share import Grid, Scaled, Share, ValuesOfClusters, shared_values
 from toolchain.encodings import Codebook, Palette
 from toolchain.errors import DataError, RecipeError, ToolchainError
@@ -146,3 +147,12 @@ def test_a_net_with_a_weight_that_is_not_a_number_is_refused(tmp_path: Path) -> 
     nn.init.constant_(net.get_parameter("0.weight"), torch.nan)
     with pytest.raises(ToolchainError, match="expected finite weights"):
         Share().apply(Model(net, tiny_model().input), context(tmp_path, faces=False))
+
+
+@pytest.mark.parametrize("stage", [Share(grid="int8"), Share(grid="int8", scaled="channel"), Palettize()])
+def test_weights_whose_scale_fp16_cannot_hold_stay_finite(stage: Share | Palettize, tmp_path: Path) -> None:
+    model = tiny_model()
+    weight = model.net.get_parameter("6.weight").detach() * 1e9
+    made = stage.apply(model.with_weights({"6.weight": weight}), context(tmp_path, faces=False)).net.get_parameter("6.weight")
+    # 32 levels a tensor: by far within a fifth of the weights' spread.
+    assert float((made - weight).square().mean().sqrt()) < 0.2 * float(weight.square().mean().sqrt())

@@ -20,7 +20,7 @@ from runtime_py.packed import unpack
 from tests.toolchain import tiny_nets
 from tests.toolchain.encodings.drawn import DRAWN, Shape, as_tflite, weight_of
 from toolchain.convert import flatbuffer
-from toolchain.encodings import CodebookEncoding, Encoding, GridEncoding
+from toolchain.encodings import Affine, Codebook, CodebookEncoding, Encoding, GridEncoding, LogMinMax, Palette, Ternary
 from toolchain.errors import ToolchainError
 from toolchain.kept import read_result, write_result
 from toolchain.model import Model
@@ -119,3 +119,26 @@ def test_it_cannot_be_changed_or_made_of_arrays_of_another_kind(kind: type[Encod
         if isinstance(value, np.ndarray):
             with pytest.raises(ToolchainError, match=rf"^{kind.__name__}\.{item.name}: expected "):
                 dataclasses.replace(encoding, **{item.name: value.astype(np.float64)})  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), float("inf")])
+@each
+def test_a_scale_that_runtimes_refuse_is_refused(kind: type[Encoding], wrong: float) -> None:
+    encoding = drawn(kind)
+    if isinstance(encoding, GridEncoding):
+        scale = encoding.grid()[1].copy()
+        scale[-1] = wrong
+        with pytest.raises(ToolchainError, match=rf"^{kind.__name__}\.scale: expected positive, finite float32 \(\d+,\), got {wrong}$"):
+            dataclasses.replace(encoding, scale=scale)  # type: ignore[call-arg]
+
+
+WRONG = [(Affine, "codes", -128), (Ternary, "signs", -128), (Ternary, "signs", 2), (Palette, "indices", 255), (Codebook, "indices", 4096)]
+
+
+@pytest.mark.parametrize(("kind", "field", "value"), [*WRONG, (LogMinMax, "indices", 4096)])
+def test_a_code_out_of_range_is_named(kind: type[Encoding], field: str, value: int) -> None:
+    encoding = drawn(kind)
+    codes = getattr(encoding, field).copy()
+    codes.flat[-1] = value
+    with pytest.raises(ToolchainError, match=rf"^{kind.__name__}\.{field}: expected u?int\d+ from -?\d+ to \d+, got {value}$"):
+        dataclasses.replace(encoding, **{field: codes})  # type: ignore[type-var]
