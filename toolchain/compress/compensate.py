@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from toolchain.errors import ToolchainError
+
 _DAMPING = 0.01
 """What is added to H's diagonal at least, as a share of its mean: GPTQ's own choice."""
 _BATCH = 32
@@ -58,7 +60,10 @@ def solved(weight: Tensor, responses: Responses) -> Tensor:
 
 def compensated(weight: Tensor, gram: Tensor, nearest: Nearest) -> Tensor:
     """Filters `[G, O, I]` before rounding, such that `nearest` of them has little error in the results: each column as it was when its
-    turn came. `gram` `[G, I, I]`, damped. The columns with the largest inputs come first (GPTQ's code does so too)."""
+    turn came. `gram` `[G, I, I]`, damped. The columns with the largest inputs come first (GPTQ's code does so too).
+
+    Error: torch.linalg.LinAlgError where the inputs hardly vary.
+    """
     groups, outputs, inputs = weight.shape
     order = gram.diagonal(dim1=1, dim2=2).argsort(1, descending=True)
     rest = weight.gather(2, order[:, None].expand_as(weight)).clone()
@@ -107,6 +112,7 @@ class _Walk(fx.Interpreter):
 
     def __init__(self, net: fx.GraphModule, layers: tuple[str, ...], choose: Choose) -> None:
         super().__init__(net.eval())
+        self.extra_traceback = False  # an error's message stays one line
         self.copy = copy.deepcopy(net).eval()
         self.layers, self.choose = layers, choose
         self.chosen: dict[str, Chosen] = {}
@@ -123,9 +129,12 @@ class _Walk(fx.Interpreter):
         groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
         responses = _responses(layer, exact, rounded, groups)
         weight = layer.weight.double().reshape(groups, len(layer.weight) // groups, -1)
-        again = solved(weight, responses)
-        nearest = self.choose(name, again.reshape(layer.weight.shape).float())
-        before = compensated(again, responses.gram, nearest)
+        try:
+            again = solved(weight, responses)
+            nearest = self.choose(name, again.reshape(layer.weight.shape).float())
+            before = compensated(again, responses.gram, nearest)
+        except torch.linalg.LinAlgError:
+            raise ToolchainError(f"{name}: its inputs do not vary over {len(exact)} faces; give more faces, or other ones") from None
         result = nearest(before.reshape(len(layer.weight), -1).float()).reshape(weight.shape)
         moved = weight @ responses.mean[:, :, None] - result.double() @ responses.mean_rounded[:, :, None]
         layer.weight.data = result.reshape(layer.weight.shape)

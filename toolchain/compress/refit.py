@@ -26,11 +26,17 @@ _BATCH = 64
 
 
 def ridge(features: Tensor, wanted: Tensor, penalty: float = _PENALTY) -> tuple[Tensor, Tensor]:
-    """(W `[D, C]`, b `[D]`) such that features `[N, C]` Wᵀ + b is nearest to `wanted` `[N, D]`."""
+    """(W `[D, C]`, b `[D]`) such that features `[N, C]` Wᵀ + b is nearest to `wanted` `[N, D]`.
+
+    Error: ToolchainError where the features do not vary, or are not finite.
+    """
     x, y = features.double(), wanted.double()
     x_mean, y_mean = x.mean(0), y.mean(0)
     x, y = x - x_mean, y - y_mean
     gram = x.T @ x
+    spread = float(gram.diagonal().mean())
+    if not 0 < spread < torch.inf:
+        raise ToolchainError("refit: features do not vary; the training collapsed, lower the learning rate or give refit=0")
     gram.diagonal().add_(penalty * gram.diagonal().mean())
     weight = torch.linalg.solve(gram, x.T @ y).T
     return weight.float(), (y_mean - weight @ x_mean).float()

@@ -16,7 +16,7 @@ from toolchain.compress.fold_batch_norm import graph_of
 from toolchain.compress.palettize import Palettize
 from toolchain.compress.palettize_by_responses import PalettizeByResponses, significant
 from toolchain.encodings import Palette
-from toolchain.errors import DataError, RecipeError
+from toolchain.errors import DataError, RecipeError, ToolchainError
 from toolchain.model import Model, to_input
 
 
@@ -146,3 +146,13 @@ def test_a_layer_without_a_bias_goes_without() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.Flatten(), nn.Linear(4, 2))
     chosen = compensate(graph_of(net), ("0", "2"), torch.rand(8, 3, 3, 3), lambda name, weight: whole)
     assert chosen["0"].bias is None and chosen["2"].bias is not None
+
+
+def test_inputs_that_do_not_vary_are_refused_by_the_layer_that_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Damping bears inputs of exactly 0, but where they are all alike rounding may leave less than nothing of their variance: without
+    damping, inputs of 0 are no better."""
+    monkeypatch.setattr("toolchain.compress.compensate.damped", lambda gram, samples: gram)
+    model = tiny_model()
+    dead = {"4.weight": torch.zeros_like(model.net.get_parameter("4.weight")), "4.bias": torch.zeros(16)}
+    with pytest.raises(ToolchainError, match="^6: its inputs do not vary over 16 faces; give more faces, or other ones$"):
+        PalettizeByResponses(faces=16).apply(model.with_weights(dead), context(tmp_path))

@@ -68,3 +68,9 @@ def test_a_layer_that_does_not_give_the_embedding_is_refused(tmp_path: Path) -> 
     model = tiny_model()
     with pytest.raises(ToolchainError, match="leave out the refit"):
         refit_last(model.with_net(_Behind(model.net)), model, known.faces, 64)
+
+
+@pytest.mark.parametrize("features", [torch.zeros(10, 5), torch.ones(10, 5), torch.full((10, 5), torch.nan), torch.ones(1, 5)])
+def test_features_that_do_not_vary_are_refused(features: torch.Tensor) -> None:
+    with pytest.raises(ToolchainError, match="refit: features do not vary; the training collapsed, .* refit=0"):
+        ridge(features, torch.randn(len(features), 3))
