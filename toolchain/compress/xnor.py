@@ -28,8 +28,8 @@ from torch.nn import functional
 from toolchain.compress.binarize import binary_scale
 from toolchain.compress.bnn import BinaryActivation, binary_inputs, cleaned, full_convolutions, read_signs
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel
-from toolchain.compress.fold_batch_norm import graph_of, set_module
-from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeights, signs, with_gradient
+from toolchain.compress.fold_batch_norm import graph_of, norms_behind, set_module, with_parameters
+from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeights, require_batch_norm, signs, with_gradient
 from toolchain.compress.layers import WeightedLayer
 from toolchain.encodings import Binary
 
@@ -105,10 +105,29 @@ class XNOR(LatentTraining):
 
     def _with_layers(self, net: nn.Module) -> nn.Module:
         made = graph_of(net)
+        for layer in self.chosen(net):
+            _move_bias(made, layer)
         for name, convolution, node in binary_inputs(made, self.chosen(net)):
             _scale_results(made, name, node, InputScale(convolution))
             read_signs(made, name, node, BinaryActivation(convolution.in_channels))
         return cleaned(made)
+
+
+@torch.no_grad()
+def _move_bias(net: fx.GraphModule, layer: WeightedLayer) -> None:
+    """Takes, in place, the bias of a convolution into the batch norm behind it: K is to multiply the signs' results alone.
+
+    Error: ToolchainError where there is a bias and no batch norm.
+    """
+    convolution = net.get_submodule(layer.name)
+    assert isinstance(convolution, nn.Conv2d)
+    if convolution.bias is None:
+        return
+    require_batch_norm("XNOR", net, [layer])
+    norm = net.get_submodule(norms_behind(net)[layer.name])
+    if isinstance(norm.running_mean, Tensor):  # without statistics of its own it takes a batch's mean, and any bias with it
+        norm.running_mean -= convolution.bias
+    set_module(net, layer.name, with_parameters(convolution, convolution.weight.detach(), None))
 
 
 def _scale_results(net: fx.GraphModule, name: str, node: fx.Node, scale: InputScale) -> None:

@@ -73,10 +73,10 @@ def by_hand(x: Tensor, weight: Tensor) -> np.ndarray:
 class Two(nn.Module):
     """A convolution between two others, batch norm behind each."""
 
-    def __init__(self) -> None:
+    def __init__(self, bias: bool = False) -> None:
         super().__init__()
         self.first, self.first_norm = nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4)
-        self.inner, self.inner_norm = nn.Conv2d(4, 5, 3, bias=False), nn.BatchNorm2d(5)
+        self.inner, self.inner_norm = nn.Conv2d(4, 5, 3, bias=bias), nn.BatchNorm2d(5)
         self.last = nn.Conv2d(5, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,9 +84,11 @@ class Two(nn.Module):
         return torch.flatten(self.last(torch.relu(self.inner_norm(self.inner(x)))), 1)
 
 
-def test_the_constrained_net_computes_the_papers_approximation_of_what_batch_norm_gives() -> None:
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_constrained_net_computes_the_papers_approximation_of_what_batch_norm_gives(bias: bool) -> None:
     torch.manual_seed(0)
-    net = Two().eval()
+    net = Two(bias).eval()
+    before = net.get_buffer("inner_norm.running_mean").clone()
     made = XNOR().constrained(net).eval()
     seen: dict[str, Tensor] = {}
     made.get_submodule("first_norm").register_forward_hook(lambda *given: seen.update(x=given[2]))
@@ -94,7 +96,12 @@ def test_the_constrained_net_computes_the_papers_approximation_of_what_batch_nor
     with torch.no_grad():
         made(torch.randn(1, 3, 8, 8))
     assert float(seen["x"].min()) < 0, "no ReLU in front of the signs"
-    np.testing.assert_allclose(seen["y"][0].numpy(), by_hand(seen["x"][0], net.inner.weight.detach()), rtol=1e-5, atol=1e-6)
+    expected = by_hand(seen["x"][0], net.inner.weight.detach())
+    np.testing.assert_allclose(seen["y"][0].numpy(), expected, rtol=1e-5, atol=1e-6)
+    if net.inner.bias is not None:
+        # The bias comes after K: batch norm takes off as much less.
+        assert torch.equal(made.get_buffer("inner_norm.running_mean"), before - net.inner.bias)
+        assert torch.equal(net.get_buffer("inner_norm.running_mean"), before), "the net itself stays"
     trained, plain = made.train()(torch.zeros(1, 3, 8, 8)), made.eval()
     assert trained.requires_grad and plain.training is False
 
