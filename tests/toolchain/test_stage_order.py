@@ -17,6 +17,7 @@ from toolchain.compress.calibrate import Calibrate
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.insert_batch_norm import InsertBatchNorm
 from toolchain.compress.palettize import Palettize
+from toolchain.compress.prune import Prune
 from toolchain.convert.clustered import Clustered
 from toolchain.errors import RecipeError
 from toolchain.losses import ArcFace, Train
@@ -55,6 +56,7 @@ def test_what_stages_do_is_told_from_what_they_declare() -> None:
             (FoldBatchNorm(), Palettize(), Train(ArcFace(), FEW)),
             "Train cannot come here: after Palettize .* encoded weights; it trains",
         ),
+        (tiny_net(), (Prune(), Prune()), "Prune cannot come here: after Prune the model has pruned weights; .* set rounds instead"),
         (tiny_net(), (Calibrate(), Palettize()), "Palettize cannot come here: after Calibrate .* recorded activation ranges"),
     ],
 )
@@ -69,6 +71,13 @@ def test_a_net_that_cannot_be_traced_may_go_without_stages_that_trace_it() -> No
             return x if x else None
 
     assert traits_of(Untraceable(), (Calibrate(),)) == {}
+
+
+def test_a_build_refuses_signs_that_batch_norm_would_be_folded_into(tmp_path: Path) -> None:
+    variants: tuple[Variant, ...] = (Clustered(stages=(FoldBatchNorm(), InsertBatchNorm(), Binarize())),)
+    order = Order(dataclasses.replace(RECIPE, variants=variants), images=(tmp_path / "none",), progress=Progress(quiet=True))
+    with pytest.raises(RecipeError, match=r"^tiny, clustered: .* into what Binarize encodes; put FoldBatchNorm\(\) behind Binarize"):
+        make_variants(order)
 
 
 def test_a_build_refuses_before_anything_is_read_or_trained(tmp_path: Path) -> None:

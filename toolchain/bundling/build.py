@@ -39,7 +39,7 @@ from toolchain.recipe import Recipe, Variant
 from toolchain.report import page
 from toolchain.report.machine import conversion_versions, installed_versions, machine
 from toolchain.report.report import Report, of_bundle
-from toolchain.stage import Context, Stage, describe
+from toolchain.stage import Context, Stage, Trait, describe
 from toolchain.stage_order import check_order, traits_of
 from toolchain.targets import Target
 from toolchain.training.loop import TrainSettings
@@ -266,7 +266,11 @@ def _check_orders(order: Order, start: Model) -> None:
     traits = traits_of(start.net, [*train, *(stage for variant in order.chosen for stage in variant.stages)])
     traits = check_order(f"{order.name}, train", train, traits)
     for variant in order.chosen:
-        check_order(f"{order.name}, {variant.name}", variant.stages, traits)
+        where = f"{order.name}, {variant.name}"
+        held = check_order(where, variant.stages, traits)
+        if Trait.ENCODED in held and Trait.BATCH_NORM in held:
+            came = held[Trait.ENCODED]
+            raise RecipeError(f"{where}: the converter would fold batch norm into what {came} encodes; put FoldBatchNorm() behind {came}()")
 
 
 def _weights(order: Order, start: Model, context: Context, kept: Kept) -> tuple[Model, str]:

@@ -85,7 +85,8 @@ class Prune(Stage):
 
     trains: ClassVar[bool] = True
     refuses: ClassVar[Mapping[Trait, str]] = {
-        Trait.ENCODED: "pruning changes weights whose stored form is settled; put Prune() before what encodes"
+        Trait.PRUNED: "its masks begin anew, so pruned weights would come back; set rounds instead",
+        Trait.ENCODED: "pruning changes weights whose stored form is settled; put Prune() before what encodes",
     }
     gives: ClassVar[frozenset[Trait]] = frozenset({Trait.PRUNED})
 

@@ -103,7 +103,7 @@ def _place(graph_model: flatbuffer.Model, name: str, weight: Array) -> Place:
         for place in _layouts(kind, index, weight.shape, tuple(int(size) for size in tensor.shape)):
             if held.dtype == np.float32 and np.array_equal(held, place.arrange(weight)):
                 return place
-            close = f"; {tensor.name} of the same size differs"
+            close = f"; {tensor.name.decode()} of the same size differs"
     raise ConversionError(
         f"{name}: encoded as {list(weight.shape)}, but no weight of the .tflite holds exactly its values{close}; "
         "fold batch norm before encoding, and leave grouped convolutions that the converter splits without encoding"
