@@ -1,20 +1,34 @@
-"""Figures as a manifest states them: rounded to the unfavourable side, so that machines agree and none looks better than it is."""
+"""Figures as a manifest states them: rounded to the unfavourable side, so that machines agree and none looks better than it is.
+
+A float counts as the shortest decimal that is read back as it: 0.07 is 0.07, not the binary fraction just above.
+"""
 
 from __future__ import annotations
 
 import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from toolchain.errors import ToolchainError
 
 COSINE_DIGITS = 4
 
 
 def rounded_up(value: float) -> float:
-    """The least number of one significant digit that is not below `value`."""
-    if value <= 0:
-        return 0.0
-    exponent = math.floor(math.log10(value))
-    return float(f"{math.ceil(value / 10**exponent)}e{exponent}")
+    """The least number of one significant digit that is not below `value`; 0 for what is not above 0.
+
+    Error: ToolchainError for NaN or infinity.
+    """
+    exact = _decimal(value)
+    return float(exact.quantize(Decimal(1).scaleb(exact.adjusted()), ROUND_CEILING)) if exact > 0 else 0.0
 
 
 def rounded_down(cosine: float) -> float:
-    """The largest number of 4 decimals that is not above `cosine`."""
-    return float(f"{math.floor(min(cosine, 1.0) * 10**COSINE_DIGITS) / 10**COSINE_DIGITS:.{COSINE_DIGITS}f}")
+    """The largest number of 4 decimals that is not above `cosine`, nor above 1. Error: ToolchainError for NaN or infinity."""
+    least = min(_decimal(cosine), Decimal(1)).quantize(Decimal(1).scaleb(-COSINE_DIGITS), ROUND_FLOOR)
+    return float(least) + 0.0  # -0.0 is 0
+
+
+def _decimal(value: float) -> Decimal:
+    if not math.isfinite(value):
+        raise ToolchainError(f"expected a finite figure to state, got {value}")
+    return Decimal(repr(float(value)))

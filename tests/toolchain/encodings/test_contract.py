@@ -129,7 +129,7 @@ def test_a_scale_that_runtimes_refuse_is_refused(kind: type[Encoding], wrong: fl
         scale = encoding.grid()[1].copy()
         scale[-1] = wrong
         with pytest.raises(ToolchainError, match=rf"^{kind.__name__}\.scale: expected positive, finite float32 \(\d+,\), got {wrong}$"):
-            dataclasses.replace(encoding, scale=scale)  # type: ignore[call-arg]
+            dataclasses.replace(encoding, scale=scale)  # type: ignore[type-var]
 
 
 WRONG = [(Affine, "codes", -128), (Ternary, "signs", -128), (Ternary, "signs", 2), (Palette, "indices", 255), (Codebook, "indices", 4096)]
