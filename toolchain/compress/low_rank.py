@@ -15,6 +15,7 @@ stays as it was; so do the first layer, depthwise and grouped convolutions, and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -227,6 +228,8 @@ class LowRank(Stage):
         net = graph_of(model.net)
         layers = [layer.name for layer in weighted_layers(net)[1:] if calls(net, layer.name) == 1]
         names = [name for name in layers if isinstance(layer := net.get_submodule(name), nn.Conv2d) and layer.groups == 1]
+        if not names:
+            raise RecipeError(f"LowRank: expected a convolution of one group behind the first layer, got {len(layers)} layers, none such")
         rows = np.unique(np.linspace(0, len(faces) - 1, self.faces).round().astype(int))
         images = torch.from_numpy(np.ascontiguousarray(faces.images[rows])).permute(0, 3, 1, 2)
         batches = [_as_input(part.to(next(net.parameters()).device), model) for part in images.split(_BATCH)]
@@ -243,5 +246,10 @@ class LowRank(Stage):
         total = count(net, model.input.height, model.input.width).multiply_adds
         rest = total - sum(item.whole for item in found.values())
         items = found.values()
+        least = (rest + sum(min(item.whole, item.per_rank) for item in items)) / total
+        if self.multiply_adds < least:
+            # Rounded up, so that the share named is one that does.
+            said = f"expected at least {math.ceil(1000 * least) / 1000} of {total:,}"
+            raise RecipeError(f"LowRank.multiply_adds: {said}, which ranks of 1 come to, got {self.multiply_adds}")
         columns = [item.energies for item in items], [item.per_rank for item in items], [item.whole for item in items]
         return dict(zip(found, ranks_by_budget(*columns, int(self.multiply_adds * total) - rest), strict=True))

@@ -7,6 +7,7 @@ a layer's weights can take, and for int8 with its activations. What comes out is
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,10 @@ class Gauge:
         self.tar = self._tar(reference)
 
     def damage(self, layer: str, weights: int, embeddings: Floats) -> Damage:
-        return Damage(layer, weights, 1.0 - float((embeddings * self.reference).sum(1).mean()), self._tar(embeddings))
+        error = 1.0 - float((embeddings * self.reference).sum(1).mean())
+        if not math.isfinite(error):  # nothing is worse, and NaN has no place in an order
+            return Damage(layer, weights, math.inf, None if self.tar is None else 0.0)
+        return Damage(layer, weights, error, self._tar(embeddings))
 
     def _tar(self, embeddings: Floats) -> float | None:
         if self.comparisons is None or not self.comparisons.same.any():

@@ -128,3 +128,20 @@ def test_it_needs_faces_and_one_target(tmp_path: Path) -> None:
         LowRank(multiply_adds=0.0)
     with pytest.raises(RecipeError, match="faces >= 1"):
         dataclasses.replace(LowRank(), faces=0)
+
+
+def test_a_share_that_ranks_of_1_cannot_keep_to_is_refused_with_the_least_that_they_can(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"^LowRank.multiply_adds: expected at least 0\.\d+ of [\d,]+, .* got 0\.01$") as refused:
+        LowRank(multiply_adds=0.01, faces=8).apply(tiny_model(), context(tmp_path))
+    least = float(str(refused.value).split("at least ")[1].split()[0])
+    assert LowRank(multiply_adds=least, faces=8).apply(tiny_model(), context(tmp_path))
+    with pytest.raises(RecipeError, match=f"at least {least} of"):
+        LowRank(multiply_adds=least - 0.002, faces=8).apply(tiny_model(), context(tmp_path))
+
+
+def test_a_net_without_a_layer_of_its_kind_is_refused(tmp_path: Path) -> None:
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2), nn.Conv2d(8, 8, 3, 2, groups=8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 24)
+    ).eval()
+    with pytest.raises(RecipeError, match="a convolution of one group behind the first layer, got 2 layers, none such"):
+        LowRank(faces=8).apply(Model(net, tiny_model().input), context(tmp_path))

@@ -19,11 +19,23 @@ from toolchain.compress.binarize import Binarize
 from toolchain.compress.layers import weighted_layers
 from toolchain.compress.palettize import Palettize
 from toolchain.encodings import Palette
-from toolchain.errors import RecipeError
+from toolchain.errors import RecipeError, ToolchainError
 from toolchain.keep_float import Budget, Worst
 from toolchain.load import save_model
 from toolchain.model import Model
-from toolchain.sensitivity.sensitivity import Damage, Form, Gauge, Levels, Signs, Uniform, damages, form_damages, form_of, some_of
+from toolchain.sensitivity.sensitivity import (
+    Damage,
+    Form,
+    Gauge,
+    Levels,
+    Signs,
+    Uniform,
+    damages,
+    form_damages,
+    form_of,
+    some_of,
+    worst_first,
+)
 from toolchain.stage import Stage, added, describe
 from toolchain.training.loop import Phase, TrainSettings
 
@@ -171,3 +183,18 @@ def test_the_command_ranks_layers_and_draws_them(tmp_path: Path, capsys: pytest.
     assert binary.keys() == fine.keys() and sum(binary.values()) > 10 * sum(fine.values())
     drawing = ElementTree.parse(tmp_path / "layers.svg").getroot()
     assert drawing.tag == "{http://www.w3.org/2000/svg}svg" and "var(" not in (tmp_path / "layers.svg").read_text()
+
+
+def test_a_layer_that_makes_embeddings_nan_is_the_worst() -> None:
+    gauge = Gauge(np.ones((2, 1), np.float32))
+    found = [gauge.damage(name, 1, np.full((2, 1), value, np.float32)) for name, value in (("a", 0.7), ("b", np.nan), ("c", 0.5))]
+    assert [item.layer for item in worst_first(found)] == ["b", "c", "a"]
+
+
+def test_weights_that_are_not_finite_are_refused_by_name() -> None:
+    model = tiny_model()
+    weight = model.net.get_parameter("4.weight").detach().clone()
+    weight[0] = torch.nan
+    images, gauge = gauge_of(model)
+    with pytest.raises(ToolchainError, match=r"^palette-8: 4\.weight: expected finite weights, got 8 that are not"):
+        form_damages(model.with_weights({"4.weight": weight}), Levels(8), images, gauge, iter)
