@@ -51,9 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has had enough; keep the interpreter from complaining once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] in ("toolchain", "runtime_py"):
+        package = (error.name or "toolchain").partition(".")[0]
+        if package in ("toolchain", "runtime_py"):
             raise
-        print(f"{name}: needs the package {error.name}, which is not installed: pip install 'pocketface[toolchain]'", file=sys.stderr)
+        print(f"{name}: needs the package {package}, which is not installed: pip install 'pocketface[toolchain]'", file=sys.stderr)
         return 2
     return 0
 
