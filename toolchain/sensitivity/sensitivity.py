@@ -79,8 +79,8 @@ class Gauge:
 
     def damage(self, layer: str, weights: int, embeddings: Floats) -> Damage:
         error = 1.0 - float((embeddings * self.reference).sum(1).mean())
-        if not math.isfinite(error):  # nothing is worse, and NaN has no place in an order
-            return Damage(layer, weights, math.inf, None if self.tar is None else 0.0)
+        if not math.isfinite(error):  # as if all were turned around: nothing is worse, and NaN has no place in an order
+            return Damage(layer, weights, 2.0, None if self.tar is None else 0.0)
         return Damage(layer, weights, error, self._tar(embeddings))
 
     def _tar(self, embeddings: Floats) -> float | None:
