@@ -72,6 +72,13 @@ class Model:
         }
         return replace(self, net=net, encodings=kept, ranges={})
 
+    def require_finite(self, needed_by: str) -> None:
+        """Error: ToolchainError where a parameter or statistic of the net is NaN or infinite."""
+        for name, value in self.net.state_dict().items():
+            wrong = int((~value.isfinite()).sum())
+            if wrong:
+                raise ToolchainError(f"{needed_by}: {name}: expected finite weights, got {wrong} that are not; train the net anew")
+
     @torch.no_grad()
     def embed(self, images: Tensor, batch: int = 64) -> Tensor:
         """L2-normalised embeddings `[N, D]` of `images` `[N, 3, H, W]` uint8 RGB."""

@@ -78,7 +78,7 @@ TRAINS_FREELY: Mapping[Trait, str] = {
 
 @dataclass(frozen=True)
 class Stage(ABC):
-    """A frozen set of settings, checked in `__post_init__`, and `apply`, which makes a new model.
+    """A frozen set of settings, checked in `__post_init__`, and `transform`, which makes a new model; `apply` is what others call.
 
     The mathematics of a stage is a pure function in the same file that knows neither Model nor Context. What a stage asks of the
     model and does to it is declared by traits, so that a recipe whose order makes no sense is refused before anything is
@@ -107,8 +107,14 @@ class Stage(ABC):
         values, which go in here."""
         return model
 
-    @abstractmethod
     def apply(self, model: Model, context: Context) -> Model:
+        """`transform` of a model that holds numbers. Error: ToolchainError where it does not: a sign would hide a NaN, clusters cannot
+        hold it, and other stages would pass it on to whoever finds it last."""
+        model.require_finite(type(self).__name__)
+        return self.transform(model, context)
+
+    @abstractmethod
+    def transform(self, model: Model, context: Context) -> Model:
         """A new model; `model` stays as it was. The same model, settings, seed and data give the same bytes."""
 
     def reads(self) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Shift(Stage):
     runs: ClassVar[list[Path]] = []
     by: float = 1.0
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def transform(self, model: Model, context: Context) -> Model:
         self.runs.append(context.work)
         return model.with_weights({name: value + self.by for name, value in model.net.state_dict().items() if name.endswith("bias")})
 

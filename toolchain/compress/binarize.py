@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, nn
 
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, stored_scale
-from toolchain.compress.finite import require_finite
 from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeights, signs
 from toolchain.compress.layers import WeightedLayer, weighted_layers
 from toolchain.encodings import Binary
@@ -94,7 +93,7 @@ class Binarize(LatentTraining):
         return SignWeights(weight, self.pace)
 
     def chosen(self, net: nn.Module) -> tuple[WeightedLayer, ...]:
-        """Error: RecipeError for a `keep_float` that names another layer, or a rule that `apply` has not settled."""
+        """Error: RecipeError for a `keep_float` that names another layer, or a rule that `transform` has not settled."""
         layers = [layer for layer in weighted_layers(net)[1:-1] if self.depthwise or not layer.depthwise]
         names = [layer.name for layer in layers]
         if isinstance(self.keep_float, Rule):
@@ -102,11 +101,10 @@ class Binarize(LatentTraining):
         kept = kept_float("Binarize", self.keep_float, names, tuple)
         return tuple(layer for layer in layers if layer.name not in kept)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def transform(self, model: Model, context: Context) -> Model:
         if not isinstance(self.keep_float, Rule):
-            return super().apply(model, context)
-        require_finite("Binarize", model.net)
-        return replace(self, keep_float=self.keep_float.choose(self._damages(model, context))).apply(model, context)
+            return super().transform(model, context)
+        return replace(self, keep_float=self.keep_float.choose(self._damages(model, context))).transform(model, context)
 
     def _damages(self, model: Model, context: Context) -> tuple[Damage, ...]:
         layers = replace(self, keep_float=()).chosen(model.net)

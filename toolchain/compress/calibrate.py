@@ -22,7 +22,6 @@ import torch
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from runtime_py.bundle import InputContract
-from toolchain.compress.finite import require_finite
 from toolchain.convert import flatbuffer
 from toolchain.convert.quantizer import activations
 from toolchain.convert.route import Onnx2Tf
@@ -150,8 +149,7 @@ class Calibrate(Stage):
         if not 50 < self.percentile <= 100:
             raise RecipeError(f"Calibrate.percentile: expected above 50 and at most 100, got {self.percentile}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Calibrate", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Calibrate")
         drawn = torch.randperm(len(faces), generator=context.generator("Calibrate"))[: self.faces].sort().values.numpy()
         tflite = Onnx2Tf(context.shared / "tflite").float32(model)

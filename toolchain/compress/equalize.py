@@ -25,7 +25,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, fx, nn
 
-from toolchain.compress.finite import require_finite
 from toolchain.compress.fold_batch_norm import graph_of
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input
@@ -182,8 +181,7 @@ class Equalize(Stage):
         if self.faces < 1 or not 0 <= self.balance <= 1:
             raise RecipeError(f"Equalize: expected faces >= 1 and balance in 0..1, got {self.faces} and {self.balance}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Equalize", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Equalize")
         rows = torch.randperm(len(faces), generator=context.generator("Equalize"))[: self.faces].sort().values
         images = torch.from_numpy(faces.images[rows.numpy()]).permute(0, 3, 1, 2)

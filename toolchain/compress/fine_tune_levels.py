@@ -20,7 +20,6 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from toolchain.compress.channel_groups import prefix
-from toolchain.compress.finite import require_finite
 from toolchain.compress.narrow import narrowed
 from toolchain.errors import RecipeError
 from toolchain.losses.base import Loss
@@ -101,8 +100,7 @@ class FineTuneLevels(Stage):
         if not self.match_weight >= 0:
             raise RecipeError(f"FineTuneLevels.match_weight: expected 0 or more, got {self.match_weight}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("FineTuneLevels", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         task = supervised("FineTuneLevels", self.loss, model, context)
         net = trainable_copy(model)
         objective = SummedLevels(net.to(context.device), task.criterion, self.utilisations, self.match_weight)

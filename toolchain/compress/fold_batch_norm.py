@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, fx, nn
 
 from toolchain.compress.clustering import SMALLEST_SCALE
-from toolchain.compress.finite import require_finite
 from toolchain.encodings import Binary, Encoding, Ternary
 from toolchain.errors import ToolchainError
 from toolchain.model import Model
@@ -173,8 +172,7 @@ class FoldBatchNorm(Stage):
 
     takes: ClassVar[frozenset[Trait]] = frozenset({Trait.BATCH_NORM})
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("FoldBatchNorm", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         with torch.no_grad():
             kept: dict[str, Tensor | Encoding] = {}
             for layer, norm in norms_behind(graph_of(model.net)).items():

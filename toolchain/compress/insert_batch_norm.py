@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from toolchain.compress.finite import require_finite
 from toolchain.compress.fold_batch_norm import calls, graph_of, norms_behind, set_module, with_parameters
 from toolchain.compress.layers import weighted_layers
 from toolchain.errors import DataError, RecipeError, ToolchainError
@@ -103,8 +102,7 @@ class InsertBatchNorm(Stage):
     def needs_faces(self) -> bool:
         return True
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("InsertBatchNorm", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("InsertBatchNorm")
         if len(faces) < 2:
             raise DataError(f"InsertBatchNorm: expected 2 faces or more, got {len(faces)}")

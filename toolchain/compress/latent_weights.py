@@ -20,7 +20,6 @@ from torch.nn.utils import parametrize
 
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, channel_rms
 from toolchain.compress.fine_tune import fine_tune, trained_rest
-from toolchain.compress.finite import require_finite
 from toolchain.compress.fold_batch_norm import graph_of, norms_behind
 from toolchain.compress.layers import WeightedLayer, parametrization, weighted_layers
 from toolchain.compress.refit import refit_last
@@ -139,9 +138,8 @@ class LatentTraining(Stage, ABC):
         net = self._with_layers(model.net)
         return model if net is model.net else model.with_net(net)
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def transform(self, model: Model, context: Context) -> Model:
         name = type(self).__name__
-        require_finite(name, model.net)
         faces = context.training_faces(name)
         chosen = self.chosen(model.net)
         if not chosen:

@@ -23,7 +23,6 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from toolchain.compress.fine_tune import half_rounded_rest
-from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.encodings import Encoding
 from toolchain.encodings import LogMinMax as Encoded
@@ -98,8 +97,7 @@ class LogMinMax(Stage):
         if self.scope not in get_args(Scope):
             raise RecipeError(f"LogMinMax.scope: expected one of {', '.join(get_args(Scope))}, got {self.scope}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("LogMinMax", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         chosen = [layer for layer in weighted_layers(model.net) if layer.weight not in model.encodings and self._covers(model.net, layer)]
         if not chosen:
             raise RecipeError(f"LogMinMax: no layer is left to quantize in the scope {self.scope}; expected one without an encoding")

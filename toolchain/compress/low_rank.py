@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from toolchain.compress.finite import require_finite
 from toolchain.compress.fold_batch_norm import calls, graph_of, set_module, with_parameters
 from toolchain.compress.layers import weighted_layers
 from toolchain.costs import count
@@ -220,8 +219,7 @@ class LowRank(Stage):
     def needs_faces(self) -> bool:
         return True
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("LowRank", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("LowRank")
         if not len(faces):
             raise DataError("LowRank: expected one face or more, got none")

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from toolchain.compress.channel_groups import channel_groups, kept_channels, with_channels
-from toolchain.compress.finite import require_finite
 from toolchain.errors import RecipeError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
@@ -37,6 +36,5 @@ class Narrow(Stage):
         if not 0 < self.utilisation <= 1:
             raise RecipeError(f"Narrow.utilisation: expected a share above 0 and up to 1, got {self.utilisation}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Narrow", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         return model.with_net(narrowed(model.net, self.utilisation))

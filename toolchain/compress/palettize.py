@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, Codebook, boundaries, by_channel, channel_rms, codebook, stored_scale
 from toolchain.compress.fine_tune import EncodedWeights, encoded
-from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.encodings import Palette
 from toolchain.errors import RecipeError
@@ -124,8 +123,7 @@ class Palettize(Stage):
     def needs_faces(self) -> bool:
         return self.settings is not None
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Palettize", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
         refuse_batch_norm("Palettize", model.net, chosen)

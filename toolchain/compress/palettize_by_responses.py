@@ -22,7 +22,6 @@ from torch.nn.utils import parametrize
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel, channel_rms, clusters, codebook
 from toolchain.compress.compensate import Chosen, Nearest, compensate
 from toolchain.compress.fine_tune import encodings_of, fine_tune, trained_rest
-from toolchain.compress.finite import require_finite
 from toolchain.compress.fold_batch_norm import graph_of
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.compress.palettize import SharedWeights, straight_through
@@ -104,8 +103,7 @@ class PalettizeByResponses(Stage):
         if self.most_bytes is not None and self.most_bytes < 1:
             raise RecipeError(f"PalettizeByResponses.most_bytes: expected at least 1, got {self.most_bytes}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("PalettizeByResponses", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
         refuse_batch_norm("PalettizeByResponses", model.net, layers)
         shared, chosen = self._start(model, layers, context)

@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from toolchain.compress.channel_groups import channel_groups
-from toolchain.compress.finite import require_finite
 from toolchain.errors import RecipeError
 from toolchain.losses.base import Loss
 from toolchain.losses.supervised import supervised
@@ -85,8 +84,7 @@ class Prioritise(Stage):
         if not self.sparsity_weight >= 0 or not self.order_weight >= 0:
             raise RecipeError(f"Prioritise: expected weights of 0 or more, got {self.sparsity_weight} and {self.order_weight}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Prioritise", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         task = supervised("Prioritise", self.loss, model, context)
         net = trainable_copy(model)
         objective = Penalised(net, task.criterion, self.sparsity_weight, self.order_weight)

@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from toolchain.compress.fine_tune import fine_tune, trained_rest
-from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, parametrization, weighted_layers
 from toolchain.encodings import Encoding
 from toolchain.errors import RecipeError, ToolchainError
@@ -112,8 +111,7 @@ class Prune(Stage):
         if self.scope not in get_args(Scope):
             raise RecipeError(f"Prune.scope: expected net or layer, got {self.scope}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Prune", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
         fine = [layer for layer in layers if layer.depthwise or layer is layers[0]]
         coarse = [layer for layer in layers if layer not in fine]

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from toolchain.compress.channel_groups import ChannelGroup, channel_groups, with_channels
-from toolchain.compress.finite import require_finite
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
@@ -62,8 +61,7 @@ class PruneByGain(Stage):
         if not self.threshold >= 0 or self.least < 1:
             raise RecipeError(f"PruneByGain: expected a threshold of 0 or more and least >= 1, got {self.threshold} and {self.least}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("PruneByGain", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         groups = channel_groups(model.net)
         chosen = [(group, ordered_above(worth(group, model.net), self.threshold, self.least)) for group in groups]
         kept, all_of = sum(len(rows) for _, rows in chosen), sum(group.size for group in groups)

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from toolchain.compress.channel_groups import channel_groups, with_channels
-from toolchain.compress.finite import require_finite
 from toolchain.compress.prune_by_gain import require_numbers, worth
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
@@ -77,8 +76,7 @@ class PruneChannels(Stage):
         if (self.threshold is not None and not self.threshold >= 0) or self.least < 1:
             raise RecipeError(f"PruneChannels: expected threshold >= 0 and least >= 1, got {self.threshold} and {self.least}")
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("PruneChannels", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         groups = channel_groups(model.net)
         worths = [worth(group, model.net) for group in groups]
         threshold = threshold_of_share(worths, self.share or 0.0) if self.threshold is None else self.threshold

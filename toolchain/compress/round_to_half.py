@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import rounded_to_half
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
@@ -23,7 +22,6 @@ class RoundToHalf(Stage):
 
     refuses: ClassVar[Mapping[Trait, str]] = {Trait.BATCH_NORM: "folding it would change the rounded values; put FoldBatchNorm() before"}
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("RoundToHalf", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         floats = {name: value for name, value in model.net.named_parameters() if name not in model.encodings}
         return model.with_weights({name: rounded_to_half(value.detach()) for name, value in floats.items()})

@@ -27,7 +27,6 @@ from torch import Tensor
 
 from toolchain.compress.clustering import GRID, SMALLEST_SCALE, by_channel, channel_rms, clusters, stored_scale
 from toolchain.compress.fine_tune import EncodedWeights, encoded
-from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.compress.palettize import straight_through
 from toolchain.encodings import Codebook, Encoding, Palette, Sparse
@@ -171,8 +170,7 @@ class Share(Stage):
     def needs_faces(self) -> bool:
         return self.settings is not None
 
-    def apply(self, model: Model, context: Context) -> Model:
-        require_finite("Share", model.net)
+    def transform(self, model: Model, context: Context) -> Model:
         layers = weighted_layers(model.net)
         chosen = [layer for layer in layers if layer.weight not in model.encodings]
         refuse_batch_norm("Share", model.net, chosen)

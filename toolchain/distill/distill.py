@@ -71,7 +71,7 @@ class Distill(Stage):
     def reads(self) -> tuple[str, ...]:
         return tuple(sha256 for teacher in self.teachers for sha256 in teacher.reads())
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Distill")
         if self.by.needs_classes:
             faces = labelled(faces, "Distill")

@@ -208,7 +208,7 @@ class Inherit(Stage):
         return tuple(sha256 for teacher in (self.wide, *self.teachers) for sha256 in teacher.reads())
 
     @torch.no_grad()
-    def apply(self, model: Model, context: Context) -> Model:
+    def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Inherit")
         net = trainable_copy(model).eval()
         if not isinstance(net, MobileFaceNetModule) or not isinstance(net.stem[-1], nn.PReLU):

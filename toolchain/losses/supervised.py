@@ -87,7 +87,7 @@ class Train(Stage):
     loss: Loss
     settings: TrainSettings
 
-    def apply(self, model: Model, context: Context) -> Model:
+    def transform(self, model: Model, context: Context) -> Model:
         task = supervised("Train", self.loss, model, context)
         net = trainable_copy(model)
         fit(net, OnLabels(task.criterion), task.faces, model.input, self.settings, context, "train", order=task.order)

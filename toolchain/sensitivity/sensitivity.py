@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from toolchain.compress.clustering import SMALLEST_SCALE, boundaries, by_channel, channel_rms, codebook
-from toolchain.compress.finite import require_finite
 from toolchain.compress.layers import WeightedLayer, weighted_layers
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
@@ -190,7 +189,7 @@ def worst_first(found: Iterable[Damage]) -> tuple[Damage, ...]:
 def form_damages(model: Model, form: Form, images: Images, gauge: Gauge, track: Track) -> FormDamage:
     """What `form` does to each conv and linear layer of `model`, whose batch norms are folded. Error: ToolchainError where a weight is
     not finite."""
-    require_finite(form.name, model.net)
+    model.require_finite(form.name)
     layers = weighted_layers(model.net)
     changed = {layer.name: form.weights(model.net.get_parameter(layer.weight).detach()) for layer in layers}
     return FormDamage(form.name, damages(model, changed, images, gauge, track))
