@@ -25,6 +25,7 @@ from toolchain.commands.base import (
     table,
 )
 from toolchain.errors import RecipeError
+from toolchain.sensitivity import KNOWN_FORMS
 
 if TYPE_CHECKING:
     from toolchain.sensitivity.sensitivity import FormDamage, Sensitivity
@@ -52,8 +53,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def add_sensitivity(parser: ArgumentParser) -> None:
     """What `toolchain report` takes for it too."""
-    forms = f"binary, 2-bit to 8-bit, palette-2 to palette-255, int8: with activations, in minutes (default: {','.join(FORMS)})"
-    parser.add_argument("--forms", type=comma_separated, default=FORMS, metavar="A,B", help=f"forms of the weights: {forms}")
+    forms = f"{KNOWN_FORMS}; int8: with activations, in minutes (default: {','.join(FORMS)})"
+    parser.add_argument("--forms", type=comma_separated, default=FORMS, metavar="A,B", help=f"forms of a layer: {forms}")
     parser.add_argument("--faces", type=positive, default=256, metavar="N", help="how many faces to measure on (default: 256)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="of a bundle or a recipe: weights of your own that it was built from")
     add_input(parser)

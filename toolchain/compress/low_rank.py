@@ -134,6 +134,20 @@ def responses(
     return {name: _analysed(net.get_submodule(name), torch.cat(gathered[name]).double(), sizes[name]) for name in names}
 
 
+def decomposable(net: fx.GraphModule) -> list[str]:
+    """The names of the convolutions of one group, behind the first layer, that are used once."""
+    inner = [(layer.name, net.get_submodule(layer.name)) for layer in weighted_layers(net)[1:] if calls(net, layer.name) == 1]
+    return [name for name, layer in inner if isinstance(layer, nn.Conv2d) and layer.groups == 1]
+
+
+def face_responses(
+    net: nn.Module, names: Sequence[str], images: Tensor, model: Model, positions: int, draw: torch.Generator
+) -> dict[str, Responses]:
+    """`responses` of `net` to `images` uint8 `[N, 3, h, w]`, as `model`, which it is the net of, takes them."""
+    device = next(net.parameters()).device
+    return responses(net, names, [_as_input(part.to(device), model) for part in images.split(_BATCH)], positions, draw)
+
+
 def _analysed(layer: nn.Module, seen: Tensor, size: int) -> Responses:
     """Of responses `[N, d]`, on maps of `size` positions."""
     assert isinstance(layer, nn.Conv2d)
@@ -148,18 +162,23 @@ def decompose(net: fx.GraphModule, chosen: Mapping[str, tuple[Responses, int]]) 
     for node in list(net.graph.nodes):
         if node.op != "call_module" or node.target not in chosen:
             continue
-        layer, (found, rank) = net.get_submodule(node.target), chosen[node.target]
-        assert isinstance(layer, nn.Conv2d)
-        filters, mixing, bias = decomposed(layer.weight, layer.bias, found.mean, found.directions[:, :rank])
         name = f"{node.target}_mixing"
-        set_module(net, node.target, with_parameters(_of_width(layer, rank), filters, None))
-        mixed = nn.Conv2d(rank, len(bias), 1).eval()
-        mixed.weight, mixed.bias = nn.Parameter(mixing[:, :, None, None].contiguous()), nn.Parameter(bias)
-        set_module(net, name, mixed)
+        filters, mixing = factors(net.get_submodule(node.target), *chosen[node.target])
+        set_module(net, node.target, filters)
+        set_module(net, name, mixing)
         with net.graph.inserting_after(node):
             behind = net.graph.call_module(name, (node,))
         node.replace_all_uses_with(behind, delete_user_cb=lambda user, behind=behind: user is not behind)
     net.recompile()
+
+
+def factors(layer: nn.Module, found: Responses, rank: int) -> tuple[nn.Module, nn.Module]:
+    """(the convolution of `rank` filters, the 1×1 convolution) that take the place of the convolution `layer`, which gave `found`."""
+    assert isinstance(layer, nn.Conv2d)
+    filters, mixing, bias = decomposed(layer.weight, layer.bias, found.mean, found.directions[:, :rank])
+    mixed = nn.Conv2d(rank, len(bias), 1).eval()
+    mixed.weight, mixed.bias = nn.Parameter(mixing[:, :, None, None].contiguous()), nn.Parameter(bias)
+    return with_parameters(_of_width(layer, rank), filters, None), mixed
 
 
 def _of_width(layer: nn.Conv2d, filters: int) -> nn.Conv2d:
@@ -224,14 +243,13 @@ class LowRank(Stage):
         if not len(faces):
             raise DataError("LowRank: expected one face or more, got none")
         net = graph_of(model.net)
-        layers = [layer.name for layer in weighted_layers(net)[1:] if calls(net, layer.name) == 1]
-        names = [name for name in layers if isinstance(layer := net.get_submodule(name), nn.Conv2d) and layer.groups == 1]
+        names = decomposable(net)
         if not names:
-            raise RecipeError(f"LowRank: expected a convolution of one group behind the first layer, got {len(layers)} layers, none such")
+            got = len(weighted_layers(net)) - 1
+            raise RecipeError(f"LowRank: expected a convolution of one group behind the first layer, got {got} layers, none such")
         rows = np.unique(np.linspace(0, len(faces) - 1, self.faces).round().astype(int))
         images = torch.from_numpy(np.ascontiguousarray(faces.images[rows])).permute(0, 3, 1, 2)
-        batches = [_as_input(part.to(next(net.parameters()).device), model) for part in images.split(_BATCH)]
-        found = responses(net, names, batches, self.positions, context.generator("LowRank"))
+        found = face_responses(net, names, images, model, self.positions, context.generator("LowRank"))
         ranks = self._ranks(net, model, found)
         cheaper = {name: (item, ranks[name]) for name, item in found.items() if ranks[name] * item.per_rank < item.whole}
         decompose(net, cheaper)

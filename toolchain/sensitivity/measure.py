@@ -23,7 +23,8 @@ from toolchain.parity.sensitivity import int8_damages
 from toolchain.progress import Progress
 from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe
-from toolchain.sensitivity.sensitivity import FormDamage, Gauge, Images, Sensitivity, Track, form_damages, form_of, some_of
+from toolchain.sensitivity.forms import form_damages, form_of
+from toolchain.sensitivity.sensitivity import FormDamage, Gauge, Images, Sensitivity, Track, some_of
 from toolchain.stage import Context
 
 
@@ -62,7 +63,7 @@ def measure_sensitivity(
         if form is None:
             found.append(_int8(recipe, model, context, Kept(cache / "stages"), images, gauge, track))
         else:
-            found.append(form_damages(folded, form, images, gauge, track))
+            found.append(form_damages(folded, form, images, gauge, context, track))
     return Sensitivity(len(faces), not paths, gauge.tar, tuple(found))
 
 

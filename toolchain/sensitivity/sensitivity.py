@@ -1,28 +1,27 @@
 """Which layers of a net suffer most: one layer at a time is changed alone, and what that does to the embeddings is measured.
 
 The analysis by layer of Nagel et al., "A White Paper on Neural Network Quantization" (arXiv:2106.08295, section 3.7), for any form that
-a layer's weights can take, and for int8 with its activations. What comes out is what a recipe's `keep_float` goes by.
+a layer can take (toolchain/sensitivity/forms.py), and for int8 with its activations. What comes out is what a recipe's `keep_float` goes
+by.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from toolchain.compress.clustering import SMALLEST_SCALE, boundaries, by_channel, channel_rms, codebook
-from toolchain.compress.layers import WeightedLayer, weighted_layers
+from toolchain.compress.fold_batch_norm import set_module
+from toolchain.compress.layers import WeightedLayer
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
 from toolchain.data.protocols import tar_at_far
-from toolchain.errors import RecipeError
 from toolchain.evaluation.bootstrap import Comparisons
 from toolchain.model import Model
 from toolchain.stage import Context
@@ -89,110 +88,29 @@ class Gauge:
         return None if found is None else found.tar
 
 
-class Form(ABC):
-    """What the weights of a layer are made to be."""
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """As the command line writes it."""
-
-    @abstractmethod
-    def weights(self, weight: Tensor) -> Tensor:
-        """The weight `[O, ...]` in this form, as floats."""
-
-
-@dataclass(frozen=True)
-class Uniform(Form):
-    """Whole multiples of a scale per output channel, as many as fit `bits` bits, symmetric about 0 (Nagel et al., section 2.2)."""
-
-    bits: int
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.bits <= 8:
-            raise RecipeError(f"{self.bits}-bit: expected 2-bit to 8-bit")
-
-    @property
-    def name(self) -> str:
-        return f"{self.bits}-bit"
-
-    def weights(self, weight: Tensor) -> Tensor:
-        largest = 2 ** (self.bits - 1) - 1
-        step = by_channel(weight.flatten(1).abs().amax(1).clamp_min(SMALLEST_SCALE) / largest, weight)
-        return (weight / step).round() * step
-
-
-@dataclass(frozen=True)
-class Levels(Form):
-    """At most `count` values a tensor, by k-means (toolchain/compress/clustering.py)."""
-
-    count: int
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.count <= 255:
-            raise RecipeError(f"palette-{self.count}: expected palette-2 to palette-255")
-
-    @property
-    def name(self) -> str:
-        return f"palette-{self.count}"
-
-    def weights(self, weight: Tensor) -> Tensor:
-        book = codebook(weight, self.count, 0.0)
-        step = by_channel(channel_rms(weight).clamp_min(SMALLEST_SCALE) * book.unit, weight)
-        return book.levels[torch.bucketize((weight / step).contiguous(), boundaries(book.levels, book.bits, 0.0))] * step
-
-
-@dataclass(frozen=True)
-class Signs(Form):
-    """±α, α the mean magnitude of each output channel (XNOR-Net, equation 6)."""
-
-    @property
-    def name(self) -> str:
-        return "binary"
-
-    def weights(self, weight: Tensor) -> Tensor:
-        scale = by_channel(weight.flatten(1).abs().mean(1), weight)
-        return torch.where(weight >= 0, scale, -scale)
-
-
-def form_of(name: str) -> Form:
-    """The form that the command line calls `name`. Error: RecipeError where it knows none."""
-    head, _, tail = name.rpartition("-")
-    if name == Signs().name:
-        return Signs()
-    if tail == "bit" and head.isdigit():
-        return Uniform(int(head))
-    if head == "palette" and tail.isdigit():
-        return Levels(int(tail))
-    raise RecipeError(f"{name}: no such form of weights; expected binary, 2-bit to 8-bit, palette-2 to palette-255, or int8")
-
-
-def damages(model: Model, changed: Mapping[str, Tensor], images: Images, gauge: Gauge, track: Track) -> tuple[Damage, ...]:
-    """What each tensor of `changed`, by the name of its layer, does when it alone stands in place of the layer's weight; the worst
-    first. `images` uint8 `[N, H, W, 3]`: those that the gauge has the embeddings of. `model` stays as it is."""
+def damages(model: Model, changed: Mapping[str, nn.Module], images: Images, gauge: Gauge, track: Track) -> tuple[Damage, ...]:
+    """What each module of `changed`, by the name of a layer, does when it alone stands in that layer's place; the worst first.
+    `images` uint8 `[N, H, W, 3]`: those that the gauge has the embeddings of. `model` stays as it is."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
     trial = Model(copy.deepcopy(model.net), model.input)
     found = []
     for name in track(tuple(changed)):
-        weight = trial.net.get_parameter(f"{name}.weight")
-        before = weight.data
-        weight.data = changed[name].to(before)
-        found.append(gauge.damage(name, weight.numel(), trial.embed(pixels).numpy()))
-        weight.data = before
+        layer = trial.net.get_submodule(name)
+        set_module(trial.net, name, changed[name])
+        found.append(gauge.damage(name, layer.get_parameter("weight").numel(), trial.embed(pixels).numpy()))
+        set_module(trial.net, name, layer)
     return worst_first(found)
+
+
+def with_weight(layer: nn.Module, weight: Tensor) -> nn.Module:
+    """A copy of a conv or linear layer with another weight of the same shape."""
+    made = copy.deepcopy(layer)
+    made.get_parameter("weight").data.copy_(weight)
+    return made
 
 
 def worst_first(found: Iterable[Damage]) -> tuple[Damage, ...]:
     return tuple(sorted(found, key=lambda item: (-item.error, item.layer)))
-
-
-def form_damages(model: Model, form: Form, images: Images, gauge: Gauge, track: Track) -> FormDamage:
-    """What `form` does to each conv and linear layer of `model`, whose batch norms are folded. Error: ToolchainError where a weight is
-    not finite."""
-    model.require_finite(form.name)
-    layers = weighted_layers(model.net)
-    changed = {layer.name: form.weights(model.net.get_parameter(layer.weight).detach()) for layer in layers}
-    return FormDamage(form.name, damages(model, changed, images, gauge, track))
 
 
 def rule_faces(model: Model, context: Context) -> Images:
@@ -207,7 +125,7 @@ def rule_damages(model: Model, weights: Mapping[WeightedLayer, Tensor], context:
     """What each layer suffers when its weight alone is as in `weights`."""
     images = rule_faces(model, context)
     gauge = Gauge(model.embed(torch.from_numpy(images).permute(0, 3, 1, 2)).numpy())
-    changed = {layer.name: weight for layer, weight in weights.items()}
+    changed = {layer.name: with_weight(model.net.get_submodule(layer.name), weight) for layer, weight in weights.items()}
     return damages(model, changed, images, gauge, lambda names: context.progress.track(names, what))
 
 

@@ -23,20 +23,22 @@ from toolchain.errors import RecipeError, ToolchainError
 from toolchain.keep_float import Budget, Worst
 from toolchain.load import save_model
 from toolchain.model import Model
-from toolchain.sensitivity.sensitivity import (
-    Damage,
-    Form,
-    Gauge,
+from toolchain.sensitivity import KNOWN_FORMS
+from toolchain.sensitivity.forms import (
     Levels,
+    LogGrid,
+    Pruned,
+    Rank,
     Signs,
+    SignsOfBoth,
+    ThreeValues,
     Uniform,
-    damages,
+    WeightForm,
     form_damages,
     form_of,
-    some_of,
-    worst_first,
 )
-from toolchain.stage import Stage, added, describe
+from toolchain.sensitivity.sensitivity import Damage, Gauge, damages, some_of, worst_first
+from toolchain.stage import Context, Stage, added, describe
 from toolchain.training.loop import Phase, TrainSettings
 
 DAMAGES = (Damage("large", 1000, 0.3), Damage("middle", 100, 0.2), Damage("small", 10, 0.1))
@@ -63,25 +65,72 @@ def normed() -> Model:
         (Uniform(3), [-1, -2 / 3, 1 / 3, 1]),
         (Levels(2), [-0.75, -0.75, 0.7, 0.7]),
         (Signs(), [-0.725, -0.725, 0.725, 0.725]),
+        # All are beyond 5 % of the largest, so ±their mean magnitude.
+        (ThreeValues(), [-0.725, -0.725, 0.725, 0.725]),
+        # 3 bits, of them one the sign: four steps of log 2.5 / 4 from 0.4 on, each standing for its middle, 0.4 · 2.5^((k + 1/2) / 4).
+        (LogGrid(3), [-0.4 * 2.5 ** (3.5 / 4), -0.4 * 2.5 ** (0.5 / 4), 0.4 * 2.5 ** (0.5 / 4), 0.4 * 2.5 ** (3.5 / 4)]),
+        (Pruned(50), [-1.0, 0.0, 0.0, 1.0]),
     ],
 )
-def test_a_form_is_what_it_says(form: Form, expected: list[float]) -> None:
+def test_a_form_is_what_it_says(form: WeightForm, expected: list[float]) -> None:
     weight = torch.tensor([[-1.0, -0.5, 0.4, 1.0]])
     torch.testing.assert_close(form.weights(weight), torch.tensor([expected]), atol=0.75 / 127 / 2 + 1e-6, rtol=0)
     assert form_of(form.name) == form
 
 
-@pytest.mark.parametrize("name", ["9-bit", "1-bit", "palette-1", "palette-256", "ternary", "palette-x", ""])
+@pytest.mark.parametrize(
+    "name", ["9-bit", "1-bit", "palette-1", "palette-256", "log-13", "pruned-100", "rank-0", "ternary-2", "palette-x", "²-bit", ""]
+)
 def test_a_form_that_does_not_exist_is_refused(name: str) -> None:
     with pytest.raises(RecipeError, match="expected"):
         form_of(name)
 
 
-def test_a_layer_that_is_changed_alone_gives_the_error_that_the_changed_net_has() -> None:
+def test_every_form_that_the_help_names_is_known() -> None:
+    names = [name for item in KNOWN_FORMS.split(", ") for name in item.split(" to ")]
+    assert len(names) == 13 and [form_of(name).name for name in names] == names
+
+
+def test_ternary_is_0_within_a_twentieth_of_the_largest() -> None:
+    made = ThreeValues().weights(torch.tensor([[-1.0, 0.04, 0.5], [-0.05, 0.06, 0.9]]))
+    mean = (1 + 0.5 + 0.06 + 0.9) / 4
+    torch.testing.assert_close(made, torch.tensor([[-mean, 0, mean], [0, mean, mean]]))
+
+
+def test_a_layer_of_full_rank_suffers_nothing_and_one_of_low_rank_what_its_responses_lose(tmp_path: Path) -> None:
+    """Sixteen filters, of them twelve copies: four directions hold all that the layer gives, two do not."""
+    model = tiny_model()
+    weight = model.net.get_parameter("4.weight").detach().clone()
+    weight[4:] = weight[:4].repeat(3, 1, 1, 1)
+    model = model.with_weights({"4.weight": weight})
+    seen = torch.randn(4, 8, 5, 5, generator=torch.Generator().manual_seed(0))
+    filters, inputs = weight.shape[0], weight[0].numel()
+    lost = {}
+    for rank in (4, 2):
+        percent = -(-100 * rank * (filters + inputs) // (filters * inputs))
+        made = Rank(percent).layers(model, context(tmp_path))
+        assert set(made) <= {layer.name for layer in weighted_layers(model.net)[1:] if not layer.depthwise}
+        assert made["4"].get_submodule("0").get_parameter("weight").shape[0] == rank
+        lost[rank] = float((made["4"](seen) - model.net.get_submodule("4")(seen)).detach().abs().max())
+    assert lost[4] < 1e-5 and lost[2] > 0.1
+
+
+def test_xnor_is_the_product_of_signs_and_scales() -> None:
+    """One place of two channels: inputs 3 and -1, whose mean magnitude is K = 2, filters (1, 0.5) and (-0.2, 0.4), biases 0.1 and 0."""
+    net = nn.Sequential(nn.Conv2d(2, 2, 1), nn.Conv2d(2, 2, 1)).eval()
+    net[1].weight.data = torch.tensor([[1.0, 0.5], [-0.2, 0.4]]).view(2, 2, 1, 1)
+    net[1].bias.data = torch.tensor([0.1, 0.0])
+    made = SignsOfBoth().layers(Model(net, tiny_model().input), Context(Path()))
+    assert set(made) == {"1"}, "not the first"
+    given = made["1"](torch.tensor([3.0, -1.0]).view(1, 2, 1, 1)).flatten()
+    torch.testing.assert_close(given, torch.tensor([0.75 * (1 - 1) * 2 + 0.1, 0.3 * (-1 - 1) * 2]))
+
+
+def test_a_layer_that_is_changed_alone_gives_the_error_that_the_changed_net_has(tmp_path: Path) -> None:
     model = tiny_model()
     before = model.fingerprint()
     images, gauge = gauge_of(model)
-    found = form_damages(model, Signs(), images, gauge, lambda names: names)
+    found = form_damages(model, Signs(), images, gauge, context(tmp_path), lambda names: names)
     assert model.fingerprint() == before
     assert {item.layer for item in found.layers} == {layer.name for layer in weighted_layers(model.net)}
     assert [item.error for item in found.layers] == sorted((item.error for item in found.layers), reverse=True)
@@ -95,7 +144,7 @@ def test_a_layer_that_is_changed_alone_gives_the_error_that_the_changed_net_has(
 def test_a_layer_that_stays_as_it_is_does_no_damage() -> None:
     model = tiny_model()
     images, gauge = gauge_of(model)
-    (found,) = damages(model, {"6": model.net.get_parameter("6.weight").detach()}, images, gauge, lambda names: names)
+    (found,) = damages(model, {"6": model.net.get_submodule("6")}, images, gauge, lambda names: names)
     # Of embeddings of length 1 in float32: 24 products, each rounded to half of 2⁻²³.
     assert abs(found.error) < 24 * 2**-24
     assert found.tar == gauge.tar
@@ -191,10 +240,10 @@ def test_a_layer_that_makes_embeddings_nan_is_the_worst() -> None:
     assert [item.layer for item in worst_first(found)] == ["b", "c", "a"]
 
 
-def test_weights_that_are_not_finite_are_refused_by_name() -> None:
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path: Path) -> None:
     model = tiny_model()
     weight = model.net.get_parameter("4.weight").detach().clone()
     weight[0] = torch.nan
     images, gauge = gauge_of(model)
     with pytest.raises(ToolchainError, match=r"^palette-8: 4\.weight: expected finite weights, got 8 that are not"):
-        form_damages(model.with_weights({"4.weight": weight}), Levels(8), images, gauge, iter)
+        form_damages(model.with_weights({"4.weight": weight}), Levels(8), images, gauge, context(tmp_path), iter)
