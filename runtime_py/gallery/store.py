@@ -9,7 +9,6 @@ else is written there. Two processes may write: a change waits for the other's t
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import sqlite3
 import threading
@@ -21,14 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime_py.errors import (
     GalleryClosedError,
-    GalleryDuplicateError,
     GalleryError,
     GalleryFormatError,
     GalleryModelError,
@@ -36,11 +34,11 @@ from runtime_py.errors import (
     GalleryReadError,
     GalleryWriteError,
 )
+from runtime_py.gallery import records
 from runtime_py.gallery.file import check_place, exists, nobody, opened, typed
 from runtime_py.gallery.people import (
     LENGTH_TOLERANCE,
     Person,
-    Template,
     TemplateModel,
     Vectors,
     check_metadata,
@@ -114,17 +112,17 @@ class Gallery:
     def people(self) -> tuple[Person, ...]:
         """Everybody, by name."""
         with self._reading() as connection:
-            return _people(connection, "")
+            return records.people_where(connection, "")
 
     def person(self, id: str) -> Person:
         """The person with that id. Error: GalleryPersonError."""
         with self._reading() as connection:
-            return _person(connection, _number(connection, id))
+            return records.person_of(connection, records.number_of(connection, id))
 
     def named(self, name: str) -> Person:
         """The person of that name, which no two have. Errors: GalleryPersonError, GalleryNameError."""
         with self._reading() as connection:
-            found = _people(connection, "WHERE name = ?", check_name(name))
+            found = records.people_where(connection, "WHERE name = ?", check_name(name))
         if not found:
             raise GalleryPersonError("expected the name of somebody who is enrolled, got another; list the people to see who is")
         return found[0]
@@ -132,7 +130,7 @@ class Gallery:
     def person_of(self, number: int) -> Person:
         """The person whose number a search gave. Error: GalleryPersonError where they were deleted since."""
         with self._reading() as connection:
-            found = _people(connection, "WHERE people.number = ?", number)
+            found = records.people_where(connection, "WHERE people.number = ?", number)
         if not found:
             raise GalleryPersonError(f"{self.path}: expected somebody who is enrolled, got number {number}; search again")
         return found[0]
@@ -158,50 +156,50 @@ class Gallery:
         """
         name, rows, metadata = check_name(name), check_templates(templates, model), check_metadata(metadata or {})
         with self._changing() as connection:
-            return _enrol(connection, name, str(uuid.uuid4()), _now(), metadata, [(model, row, _now()) for row in rows])
+            return records.enrol(connection, name, str(uuid.uuid4()), _now(), metadata, [(model, row, _now()) for row in rows])
 
     def add(self, id: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
         """More templates of somebody who is enrolled; also how one enrols again with a new model while the old one goes on
         matching. Errors: GalleryPersonError; those of `check_templates`."""
         rows = check_templates(templates, model)
         with self._changing() as connection:
-            number = _number(connection, id)
-            _add(connection, number, [(model, row, _now()) for row in rows])
-            return _person(connection, number)
+            number = records.number_of(connection, id)
+            records.add(connection, number, [(model, row, _now()) for row in rows])
+            return records.person_of(connection, number)
 
     def re_enrol(self, id: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
         """New templates in place of all that somebody has. Errors: GalleryPersonError; those of `check_templates`."""
         rows = check_templates(templates, model)
         with self._changing() as connection:
-            number = _number(connection, id)
-            _removed(connection, connection.execute("DELETE FROM templates WHERE person = ?", (number,)).rowcount)
-            _add(connection, number, [(model, row, _now()) for row in rows])
-            return _person(connection, number)
+            number = records.number_of(connection, id)
+            records.note_removal(connection, connection.execute("DELETE FROM templates WHERE person = ?", (number,)).rowcount)
+            records.add(connection, number, [(model, row, _now()) for row in rows])
+            return records.person_of(connection, number)
 
     def rename(self, id: str, name: str) -> Person:
         """Gives somebody another name. Errors: GalleryPersonError, GalleryDuplicateError, GalleryNameError."""
         name = check_name(name)
         with self._changing() as connection:
-            number = _number(connection, id)
-            if name != _person(connection, number).name:
-                _check_free(connection, name)
+            number = records.number_of(connection, id)
+            if name != records.person_of(connection, number).name:
+                records.check_free(connection, name)
             connection.execute("UPDATE people SET name = ? WHERE number = ?", (name, number))
-            return _person(connection, number)
+            return records.person_of(connection, number)
 
     def delete(self, *ids: str) -> None:
         """Forgets people, all of them or none: their bytes are overwritten in the file (not in the
         journal: see above). Error: GalleryPersonError."""
         with self._changing() as connection:
             for id in ids:
-                number = _number(connection, id)
-                _removed(connection, connection.execute("DELETE FROM people WHERE number = ?", (number,)).rowcount)
+                number = records.number_of(connection, id)
+                records.note_removal(connection, connection.execute("DELETE FROM people WHERE number = ?", (number,)).rowcount)
 
     def delete_all(self) -> int:
         """Forgets everybody; returns how many there were."""
         with self._changing() as connection:
             count = connection.execute("DELETE FROM people").rowcount
             connection.execute("DELETE FROM models")
-            _removed(connection, count)
+            records.note_removal(connection, count)
             return int(count)
 
     def enrol_again(self, model: TemplateModel) -> tuple[Person, ...]:
@@ -223,7 +221,7 @@ class Gallery:
                 if not len(index):
                     self._refuse_other_models(connection, model)
                 found = index.search(vector, top)
-                return [(_people(connection, "WHERE people.number = ?", item.person)[0], item.similarity) for item in found]
+                return [(records.people_where(connection, "WHERE people.number = ?", item.person)[0], item.similarity) for item in found]
 
     def index(self, model: TemplateModel, int8: bool = False) -> Index:
         """The templates of `model` in memory, as `search` uses them; candidates' numbers go to `person_of`. Not to be changed."""
@@ -234,7 +232,7 @@ class Gallery:
         """Everybody with the templates themselves, oldest first: what an export holds."""
         with self._reading() as connection:
             numbers = dict(connection.execute("SELECT id, number FROM people"))
-            return [(person, tuple(_vectors(connection, numbers[person.id]))) for person in _people(connection, "")]
+            return [(person, tuple(records.vectors_of(connection, numbers[person.id]))) for person in records.people_where(connection, "")]
 
     def merge(self, entries: Iterable[Entry], taken: Taken = "refuse") -> Merged:
         """Takes in people with the ids and times that they have elsewhere, all of them or none: what an import does.
@@ -257,17 +255,17 @@ class Gallery:
                 here = "SELECT number FROM people WHERE id = ? OR name = ? ORDER BY id = ? DESC"
                 row = connection.execute(here, (person.id, person.name, person.id)).fetchone()
                 if row is None or taken == "refuse":
-                    _enrol(connection, person.name, person.id, person.created, dict(person.metadata), templates)
+                    records.enrol(connection, person.name, person.id, person.created, dict(person.metadata), templates)
                     counts["enrolled"] += 1
                 elif taken == "skip":
                     counts["skipped"] += 1
                 elif taken == "replace":
-                    _removed(connection, connection.execute("DELETE FROM templates WHERE person = ?", row).rowcount)
-                    _add(connection, row[0], templates)
+                    records.note_removal(connection, connection.execute("DELETE FROM templates WHERE person = ?", row).rowcount)
+                    records.add(connection, row[0], templates)
                     counts["replaced"] += 1
                 else:
-                    held = {(model, vector.tobytes()) for model, _, vector in _vectors(connection, row[0])}
-                    _add(connection, row[0], [item for item in templates if (item[0], item[1].tobytes()) not in held])
+                    held = {(model, vector.tobytes()) for model, _, vector in records.vectors_of(connection, row[0])}
+                    records.add(connection, row[0], [item for item in templates if (item[0], item[1].tobytes()) not in held])
                     counts["added"] += 1
         return Merged(**counts)
 
@@ -281,7 +279,7 @@ class Gallery:
             if connection.execute("SELECT count(*) FROM removals WHERE typeof(count) = 'integer'").fetchone()[0] != 1:
                 problems.append("removals: expected one count, got another number of them")
             for key, name, created, metadata in connection.execute("SELECT id, name, created, metadata FROM people"):
-                problems += _problems(lambda row=(key, name, created, metadata): _checked(*row))  # type: ignore[misc]
+                problems += _problems(lambda row=(key, name, created, metadata): records.checked_person(*row))  # type: ignore[misc]
             for model in connection.execute("SELECT sha256, variant, size FROM models"):
                 problems += _problems(lambda model=model: TemplateModel(*model))  # type: ignore[misc]
             rows = connection.execute(
@@ -289,7 +287,7 @@ class Gallery:
                 "JOIN models ON models.id = templates.model JOIN people ON people.number = templates.person"
             )
             for key, number, blob, crc32, *model in rows:
-                reason = _wrong(blob, crc32, model)
+                reason = records.wrong(blob, crc32, model)
                 if reason is not None:
                     problems.append(f"person {key}: template {number}: {reason}")
         return problems
@@ -369,134 +367,15 @@ class _Loaded:
         while chunk := rows.fetchmany(4096):
             for _, person, blob, crc32 in chunk:
                 if not isinstance(blob, bytes) or zlib.crc32(blob) != crc32 or len(blob) != 4 * model.size:
-                    raise _damaged(connection, person, _OTHER_BYTES)
+                    raise records.damaged(connection, person, records.OTHER_BYTES)
             vectors = np.frombuffer(b"".join(row[2] for row in chunk), "<f4").reshape(-1, model.size)
             # A right checksum says nothing where somebody else wrote the row; a vector of another length would win every search.
             squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
             wrong = np.flatnonzero(~(np.abs(np.sqrt(squares) - 1) <= LENGTH_TOLERANCE))  # NaN is wrong too
             if len(wrong):
-                raise _damaged(connection, chunk[wrong[0]][1], "expected a vector of length 1, got another")
+                raise records.damaged(connection, chunk[wrong[0]][1], "expected a vector of length 1, got another")
             self.index.add(vectors, np.array([row[1] for row in chunk], np.int64))
             self.last = chunk[-1][0]
-
-
-def _people(connection: sqlite3.Connection, where: str, *values: Any) -> tuple[Person, ...]:
-    rows = connection.execute(
-        "SELECT people.id, name, people.created, metadata, sha256, variant, size, templates.created FROM people "
-        "LEFT JOIN templates ON templates.person = people.number LEFT JOIN models ON models.id = templates.model "
-        f"{where} ORDER BY name, templates.number",
-        values,
-    )
-    found: dict[str, tuple[Person, list[Template]]] = {}
-    for key, name, created, metadata, sha256, variant, size, at in rows:
-        if key not in found:
-            found[key] = _checked(key, name, created, metadata), []
-        if sha256 is not None:
-            found[key][1].append(Template(TemplateModel(sha256, variant, size), at))
-    return tuple(dataclasses.replace(person, templates=tuple(templates)) for person, templates in found.values())
-
-
-def _checked(key: Any, name: Any, created: Any, metadata: Any) -> Person:
-    """A row of people, without their templates. Error: GalleryFormatError where it is not what `enrol` would have written."""
-    try:
-        if not (isinstance(key, str) and isinstance(name, str) and isinstance(created, int) and check_name(name) == name):
-            raise ValueError("expected an id, a name as names are kept, and a time")
-        stated = json.loads(metadata)
-        if not isinstance(stated, dict):
-            raise ValueError("expected metadata as text by name")
-        return Person(key, name, created, (), check_metadata(stated))
-    except (ValueError, TypeError, RecursionError, GalleryError):
-        # What exactly is wrong stays out of the message: it would quote people's data.
-        raise GalleryFormatError(
-            f"person {key!r:.40}: expected id, name, time and metadata as they were written, got others; restore a copy or an export"
-        ) from None
-
-
-def _person(connection: sqlite3.Connection, number: int) -> Person:
-    return _people(connection, "WHERE people.number = ?", number)[0]
-
-
-def _number(connection: sqlite3.Connection, id: str) -> int:
-    row = connection.execute("SELECT number FROM people WHERE id = ?", (id,)).fetchone()
-    if row is None:
-        raise GalleryPersonError("expected the id of somebody who is enrolled, got another; list the people to see who is")
-    return int(row[0])
-
-
-def _check_free(connection: sqlite3.Connection, name: str) -> None:
-    if connection.execute("SELECT 1 FROM people WHERE name = ?", (name,)).fetchone() is not None:
-        raise GalleryDuplicateError("expected a name that nobody has, got one that is taken; give another, or add to that person")
-
-
-def _enrol(
-    connection: sqlite3.Connection,
-    name: str,
-    key: str,
-    created: int,
-    metadata: dict[str, str],
-    templates: Sequence[tuple[TemplateModel, Vectors, int]],
-) -> Person:
-    _check_free(connection, name)
-    if connection.execute("SELECT 1 FROM people WHERE id = ?", (key,)).fetchone() is not None:
-        raise GalleryDuplicateError("expected somebody who is not enrolled, got one who is, by another name; delete or rename them first")
-    row = (key, name, created, json.dumps(metadata, sort_keys=True))
-    number = connection.execute("INSERT INTO people (id, name, created, metadata) VALUES (?, ?, ?, ?)", row).lastrowid
-    assert number is not None
-    _add(connection, number, templates)
-    return _person(connection, number)
-
-
-def _add(connection: sqlite3.Connection, person: int, templates: Sequence[tuple[TemplateModel, Vectors, int]]) -> None:
-    for model, vector, created in templates:
-        values = (model.sha256, model.variant, model.size)
-        connection.execute("INSERT OR IGNORE INTO models (sha256, variant, size) VALUES (?, ?, ?)", values)
-        found, size = connection.execute("SELECT id, size FROM models WHERE sha256 = ?", values[:1]).fetchone()
-        if size != model.size:
-            raise GalleryModelError(f"expected templates of {size} numbers, as those of {model} here are, got {model.size}")
-        blob = vector.astype("<f4").tobytes()
-        connection.execute(
-            "INSERT INTO templates (person, model, created, vector, crc32) VALUES (?, ?, ?, ?, ?)",
-            (person, found, created, blob, zlib.crc32(blob)),
-        )
-
-
-def _removed(connection: sqlite3.Connection, count: int) -> None:
-    """Tells every index, of other processes too, that what it holds may be gone."""
-    if count:
-        connection.execute("UPDATE removals SET count = count + 1")
-
-
-def _vectors(connection: sqlite3.Connection, person: int) -> Iterator[tuple[TemplateModel, int, Vectors]]:
-    rows = connection.execute(
-        "SELECT vector, crc32, created, sha256, variant, size FROM templates JOIN models ON models.id = templates.model "
-        "WHERE person = ? ORDER BY number",
-        (person,),
-    ).fetchall()
-    for blob, crc32, created, *model in rows:
-        reason = _wrong(blob, crc32, model)
-        if reason is not None:
-            raise _damaged(connection, person, reason)
-        yield TemplateModel(*model), created, np.frombuffer(blob, "<f4")
-
-
-_OTHER_BYTES = "expected the bytes that were written, got others"
-
-
-def _wrong(blob: bytes, crc32: int, model: Sequence[Any]) -> str | None:
-    """What is wrong with a stored template; None where nothing is."""
-    if not isinstance(blob, bytes) or zlib.crc32(blob) != crc32:
-        return _OTHER_BYTES
-    try:
-        check_templates(np.frombuffer(blob, "<f4"), TemplateModel(*model))
-    except (ValueError, GalleryError) as error:
-        return str(error)
-    return None
-
-
-def _damaged(connection: sqlite3.Connection, person: int, reason: str) -> GalleryFormatError:
-    """Says whose template it is, by the id: names stay out of logs."""
-    (key,) = connection.execute("SELECT id FROM people WHERE number = ?", (person,)).fetchone() or ("that is gone",)
-    return GalleryFormatError(f"person {key}: a template: {reason}; the gallery's check finds all such; forget and enrol them again")
 
 
 def _problems(read: Callable[[], object]) -> list[str]:
