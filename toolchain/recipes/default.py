@@ -32,26 +32,17 @@ OMZ0095 = Teacher(Path("weights/teacher_omz0095.onnx"), RAW_PIXELS)
 LIGHT = Augment(rotation_degrees=5, scale=0.06, shift=0.03, brightness=0.1, contrast=0.15, saturation=0.2, low_resolution=0.1, erase=0)
 CONSTANT_THEN_FALLING = TrainSettings(
     phases=(
-        # A constant rate can be stopped at any time for the phase in which it falls, and gone on with from before it.
+        # As it was run, in two parts: a constant rate can be stopped at any time for the phase in which it falls.
         Phase(3500, learning_rate=2e-3, warmup=300 / 3500, final=1.0),
         Phase(2500, learning_rate=2e-3, warmup=0.0004, final=0.01),
+        Phase(1600, learning_rate=2e-3, warmup=300 / 1600, final=1.0),
+        Phase(5400, learning_rate=2e-3, warmup=0.0005, final=0.01),
     ),
     batch=64,
     augment=LIGHT,
 )
 CODEBOOKS = TrainSettings((Phase(1400, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT)
-SIGNS = TrainSettings(
-    # As it was run: each phase went on from the end of the one before, and the signs were all there after the first 600 steps.
-    (
-        Phase(1200, learning_rate=2e-3),
-        Phase(3200, learning_rate=2e-3, warmup=0.02),
-        Phase(2200, learning_rate=2e-3, warmup=0.02),
-    ),
-    batch=64,
-    optimizer="adamw",
-    weight_decay=0,
-    augment=LIGHT,
-)
+SIGNS = TrainSettings((Phase(3000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, augment=LIGHT)
 
 RECIPE = Recipe(
     name="default",
@@ -63,7 +54,7 @@ RECIPE = Recipe(
         Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate()), float_front=2),
         BinaryWeights(
             stages=(
-                Binarize(SIGNS, ramp=600 / 6600),
+                Binarize(SIGNS, ramp=0.2),
                 FoldBatchNorm(),
                 # The first, the last and the depthwise layers: on the int8 grid, nearly as exact as floats, a quarter of their size.
                 Palettize(clusters=255, rate=0.0005, fine_clusters=255, fine_rate=0.0005),
