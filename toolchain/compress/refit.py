@@ -9,6 +9,7 @@ and wanted embeddings Y `[N, D]`, both less their means, W = Yᵀ Φ (Φᵀ Φ +
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -46,35 +47,65 @@ def ridge(features: Tensor, wanted: Tensor, penalty: float = _PENALTY) -> tuple[
 def refit_last(model: Model, wanted: Model, faces: Faces, count: int) -> Model:
     """`model` with its last layer, and the batch norm behind it where there is one, solved for the embeddings that `wanted`
     gives `count` of the faces, evenly spaced. Error: ToolchainError where the last layer does not give the embedding."""
+    targets: list[Tensor] = []
+    features, _ = read_by_last(model, faces, count, lambda images: targets.append(wanted.embed(images)))
+    return with_last(model, *ridge(features.flatten(1), torch.cat(targets)), faces)
+
+
+@torch.no_grad()
+def read_by_last(model: Model, faces: Faces, count: int, also: Callable[[Tensor], None] = lambda images: None) -> tuple[Tensor, Tensor]:
+    """What the last layer reads `[N, ...]` and the net gives `[N, D]`, not normalised, of `count` of the faces, evenly spaced. `also` is
+    called with each batch, uint8 `[B, 3, H, W]`."""
     net = copy.deepcopy(model.net).eval()
-    name = weighted_layers(net)[-1].name
-    layer = net.get_submodule(name)
-    norm_name = norms_behind(graph_of(net)).get(name)
-    chosen = np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)
     seen: list[Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].flatten(1)))
-    targets = []
+    given: list[Tensor] = []
+    net.get_submodule(_last(net)[0]).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    chosen = np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)
     for start in range(0, len(chosen), _BATCH):
         images = torch.from_numpy(np.ascontiguousarray(faces.images[chosen[start : start + _BATCH]])).permute(0, 3, 1, 2)
-        net(to_input(images, model.input))
-        targets.append(wanted.embed(images))
-    hook.remove()
-    weight, bias = ridge(torch.cat(seen), torch.cat(targets))
-    old = net.get_parameter(f"{name}.weight")
-    if old.numel() != weight.numel() or (norm_name is None and getattr(layer, "bias", None) is None):
+        given.append(net(to_input(images, model.input)).flatten(1))
+        also(images)
+    return torch.cat(seen), torch.cat(given)
+
+
+@torch.no_grad()
+def with_last(model: Model, weight: Tensor, bias: Tensor, faces: Faces) -> Model:
+    """`model` with its last layer, and the batch norm behind it where there is one, made to give features Wᵀ + b, of `weight` `[D, C]` and
+    `bias` `[D]`. `faces`: some to see by that it does. Error: ToolchainError where it does not."""
+    name, norm_name = _last(model.net)
+    old, own_bias = model.net.get_parameter(f"{name}.weight"), getattr(model.net.get_submodule(name), "bias", None)
+    if old.numel() != weight.numel() or (norm_name is None and own_bias is None):
         raise ToolchainError(f"{name}: expected a last layer with a bias that gives the embedding, got another; leave out the refit")
     solved = {f"{name}.weight": weight.reshape(old.shape)}
     if norm_name is None:
         solved[f"{name}.bias"] = bias
     else:
-        solved |= _neutral(net.get_submodule(norm_name), norm_name, bias)
-        if getattr(layer, "bias", None) is not None:
+        solved |= _neutral(model.net.get_submodule(norm_name), norm_name, bias)
+        if own_bias is not None:
             solved[f"{name}.bias"] = torch.zeros_like(bias)
     result = model.with_weights(solved)
-    found = result.net.eval()(to_input(images, model.input)).flatten(1)
-    if not torch.allclose(found, seen[-1] @ weight.T + bias, atol=1e-3):
+    features, found = read_by_last(result, faces, _BATCH)
+    if not torch.allclose(found, features.flatten(1) @ weight.T + bias, atol=1e-3):
         raise ToolchainError(f"{name}: expected the last layer to give the embedding, got something behind it; leave out the refit")
     return result
+
+
+@torch.no_grad()
+def last_map(net: nn.Module, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """(weight `[D, C]`, bias `[D]`) of the affine map that the last layer and the batch norm behind it, if there is one, are together.
+    `shape`: of what the layer reads of one face."""
+    name, norm_name = _last(net)
+    parts = [net.get_submodule(part).eval() for part in (name, norm_name) if part is not None]
+    count = shape.numel()
+    basis = torch.cat([torch.zeros(1, count), torch.eye(count)]).reshape(-1, *shape)
+    found = nn.Sequential(*parts)(basis).flatten(1)
+    return (found[1:] - found[0]).T, found[0]
+
+
+def _last(net: nn.Module) -> tuple[str, str | None]:
+    """The names of the last layer and of the batch norm behind it."""
+    name = weighted_layers(net)[-1].name
+    return name, norms_behind(graph_of(net)).get(name)
 
 
 def _neutral(norm: nn.Module, name: str, bias: Tensor) -> dict[str, Tensor]:

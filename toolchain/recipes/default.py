@@ -14,6 +14,7 @@ from toolchain.compress.calibrate import Calibrate
 from toolchain.compress.equalize import Equalize
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.palettize import Palettize
+from toolchain.compress.whiten import Whiten
 from toolchain.convert.binary import BinaryWeights
 from toolchain.convert.clustered import Clustered
 from toolchain.convert.fp16 import Fp16
@@ -42,7 +43,7 @@ CONSTANT_THEN_FALLING = TrainSettings(
     augment=LIGHT,
 )
 CODEBOOKS = TrainSettings((Phase(1400, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT)
-SIGNS = TrainSettings((Phase(3000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, augment=LIGHT)
+SIGNS = TrainSettings((Phase(2000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, augment=LIGHT)
 
 RECIPE = Recipe(
     name="default",
@@ -55,6 +56,7 @@ RECIPE = Recipe(
         BinaryWeights(
             stages=(
                 Binarize(SIGNS, ramp=0.2),
+                Whiten(),
                 FoldBatchNorm(),
                 # The first, the last and the depthwise layers: on the int8 grid, nearly as exact as floats, a quarter of their size.
                 Palettize(clusters=255, rate=0.0005, fine_clusters=255, fine_rate=0.0005),
@@ -70,5 +72,5 @@ RECIPE = Recipe(
     # place would keep much less of what is inherited.
     backbone=MobileFaceNet(embedding_size=256, width=0.5, activation="prelu"),
     weights=Path(toolchain.__file__).parent / "weights" / "default.safetensors",
-    train=(Inherit(Y1, (Y1, OMZ0095)), Distill((Y1, OMZ0095), CONSTANT_THEN_FALLING)),
+    train=(Inherit(Y1, (Y1, OMZ0095)), Distill((Y1, OMZ0095), CONSTANT_THEN_FALLING), Whiten()),
 )
