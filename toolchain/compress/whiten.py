@@ -46,8 +46,9 @@ def whitening(embeddings: Tensor, strength: float, penalty: float) -> tuple[Tens
 
 @dataclass(frozen=True)
 class Whiten(Stage):
-    """Centres the embeddings and partly whitens them, in the last layer; trains nothing. Comes before whatever encodes the layer."""
+    """Centres the embeddings and partly whitens them, in the last layer, in closed form. Comes before whatever encodes the layer."""
 
+    trains: ClassVar[bool] = True
     refuses: ClassVar[Mapping[Trait, str]] = {Trait.PRUNED: "it mixes the last layer's filters, so the pruned weights would come back"}
 
     strength: float = 0.75
@@ -61,10 +62,6 @@ class Whiten(Stage):
         if not 0 <= self.strength <= 1 or not self.penalty > 0 or self.faces < 2:
             got = f"{self.strength}, {self.penalty} and {self.faces}"
             raise RecipeError(f"Whiten: expected strength in 0..1, penalty > 0 and faces >= 2, got {got}")
-
-    @property
-    def needs_faces(self) -> bool:
-        return True
 
     def transform(self, model: Model, context: Context) -> Model:
         faces = context.training_faces("Whiten")
