@@ -75,7 +75,9 @@ def with_last(model: Model, weight: Tensor, bias: Tensor, faces: Faces) -> Model
     name, norm_name = _last(model.net)
     old, own_bias = model.net.get_parameter(f"{name}.weight"), getattr(model.net.get_submodule(name), "bias", None)
     if old.numel() != weight.numel() or (norm_name is None and own_bias is None):
-        raise ToolchainError(f"{name}: expected a last layer with a bias that gives the embedding, got another; leave out the refit")
+        raise ToolchainError(
+            f"{name}: expected a last layer with a bias that gives the embedding, got another; leave out the refit, or Whiten()"
+        )
     solved = {f"{name}.weight": weight.reshape(old.shape)}
     if norm_name is None:
         solved[f"{name}.bias"] = bias
@@ -86,7 +88,9 @@ def with_last(model: Model, weight: Tensor, bias: Tensor, faces: Faces) -> Model
     result = model.with_weights(solved)
     features, found = read_by_last(result, faces, _BATCH)
     if not torch.allclose(found, features.flatten(1) @ weight.T + bias, atol=1e-3):
-        raise ToolchainError(f"{name}: expected the last layer to give the embedding, got something behind it; leave out the refit")
+        raise ToolchainError(
+            f"{name}: expected the last layer to give the embedding, got something behind it; leave out the refit, or Whiten()"
+        )
     return result
 
 

@@ -22,7 +22,7 @@ from toolchain.compress.layers import weighted_layers
 from toolchain.compress.log_min_max import encode
 from toolchain.compress.low_rank import decomposable, face_responses, factors
 from toolchain.compress.prune import largest
-from toolchain.compress.ternary import ternary_signs, twn_scale
+from toolchain.compress.ternary import Ternarize, ternary_signs, twn_scale
 from toolchain.compress.xnor import InputScale
 from toolchain.encodings.log_min_max import FEWEST_BITS, MOST_BITS
 from toolchain.errors import RecipeError
@@ -150,8 +150,7 @@ class ThreeValues(WeightForm):
         return "ternary"
 
     def weights(self, weight: Tensor) -> Tensor:
-        threshold = 0.05
-        return ternary_signs(weight, threshold) * twn_scale(weight, threshold)
+        return ternary_signs(weight, Ternarize.threshold) * twn_scale(weight, Ternarize.threshold)
 
 
 class _Xnor(nn.Module):
