@@ -9,11 +9,11 @@ and wanted embeddings Y `[N, D]`, both less their means, W = Yᵀ Φ (Φᵀ Φ +
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from toolchain.compress.fold_batch_norm import graph_of, norms_behind
 from toolchain.compress.layers import weighted_layers
@@ -45,33 +45,42 @@ def ridge(features: Tensor, wanted: Tensor, penalty: float = _PENALTY) -> tuple[
 
 @torch.no_grad()
 def refit_last(model: Model, wanted: Model, faces: Faces, count: int) -> Model:
-    """`model` with its last layer, and the batch norm behind it where there is one, solved for the embeddings that `wanted`
-    gives `count` of the faces, evenly spaced. Error: ToolchainError where the last layer does not give the embedding."""
-    targets: list[Tensor] = []
-    features, _ = read_by_last(model, faces, count, lambda images: targets.append(wanted.embed(images)))
-    return with_last(model, *ridge(features.flatten(1), torch.cat(targets)), faces)
+    """`model` with its last layer solved for the embeddings that `wanted` gives `count` of the faces, as `fit_last` says."""
+    return fit_last(model, functional.normalize(read_by_last(wanted, faces, count)[1]), faces, count)
 
 
 @torch.no_grad()
-def read_by_last(model: Model, faces: Faces, count: int, also: Callable[[Tensor], None] = lambda images: None) -> tuple[Tensor, Tensor]:
-    """What the last layer reads `[N, ...]` and the net gives `[N, D]`, not normalised, of `count` of the faces, evenly spaced. `also` is
-    called with each batch, uint8 `[B, 3, H, W]`."""
+def fit_last(model: Model, targets: Tensor, faces: Faces, count: int) -> Model:
+    """`model` with its last layer, and the batch norm behind it where there is one, solved for `targets` `[count, D]`, those of the faces
+    that `evenly_spaced` chooses. Error: ToolchainError where the last layer does not give the embedding."""
+    features, _ = read_by_last(model, faces, count)
+    return with_last(model, *ridge(features.flatten(1), targets), features, faces)
+
+
+def evenly_spaced(of: int, count: int) -> Tensor:
+    """The rows, int64, of `count` of `of` faces, or of all where there are no more."""
+    return torch.from_numpy(np.linspace(0, of - 1, min(count, of)).round().astype(np.int64))
+
+
+@torch.no_grad()
+def read_by_last(model: Model, faces: Faces, count: int) -> tuple[Tensor, Tensor]:
+    """What the last layer reads `[N, ...]` and the net gives `[N, D]`, not normalised, of `count` of the faces, evenly spaced."""
     net = copy.deepcopy(model.net).eval()
     seen: list[Tensor] = []
     given: list[Tensor] = []
     net.get_submodule(_last(net)[0]).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    chosen = np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int)
+    chosen = evenly_spaced(len(faces), count).numpy()
     for start in range(0, len(chosen), _BATCH):
         images = torch.from_numpy(np.ascontiguousarray(faces.images[chosen[start : start + _BATCH]])).permute(0, 3, 1, 2)
         given.append(net(to_input(images, model.input)).flatten(1))
-        also(images)
     return torch.cat(seen), torch.cat(given)
 
 
 @torch.no_grad()
-def with_last(model: Model, weight: Tensor, bias: Tensor, faces: Faces) -> Model:
+def with_last(model: Model, weight: Tensor, bias: Tensor, features: Tensor, faces: Faces) -> Model:
     """`model` with its last layer, and the batch norm behind it where there is one, made to give features Wᵀ + b, of `weight` `[D, C]` and
-    `bias` `[D]`. `faces`: some to see by that it does. Error: ToolchainError where it does not."""
+    `bias` `[D]`. `features` `[N, ...]`: what that layer reads of many faces, for the batch norm's statistics. `faces`: some to see by that
+    it does. Error: ToolchainError where it does not."""
     name, norm_name = _last(model.net)
     old, own_bias = model.net.get_parameter(f"{name}.weight"), getattr(model.net.get_submodule(name), "bias", None)
     if old.numel() != weight.numel() or (norm_name is None and own_bias is None):
@@ -82,12 +91,12 @@ def with_last(model: Model, weight: Tensor, bias: Tensor, faces: Faces) -> Model
     if norm_name is None:
         solved[f"{name}.bias"] = bias
     else:
-        solved |= _neutral(model.net.get_submodule(norm_name), norm_name, bias)
+        solved |= _added(model.net.get_submodule(norm_name), norm_name, features.flatten(1) @ weight.T, bias)
         if own_bias is not None:
             solved[f"{name}.bias"] = torch.zeros_like(bias)
     result = model.with_weights(solved)
-    features, found = read_by_last(result, faces, _BATCH)
-    if not torch.allclose(found, features.flatten(1) @ weight.T + bias, atol=1e-3):
+    read, found = read_by_last(result, faces, _BATCH)
+    if not torch.allclose(found, read.flatten(1) @ weight.T + bias, atol=1e-3):
         raise ToolchainError(
             f"{name}: expected the last layer to give the embedding, got something behind it; leave out the refit, or Whiten()"
         )
@@ -112,9 +121,10 @@ def _last(net: nn.Module) -> tuple[str, str | None]:
     return name, norms_behind(graph_of(net)).get(name)
 
 
-def _neutral(norm: nn.Module, name: str, bias: Tensor) -> dict[str, Tensor]:
-    """A batch norm's tensors such that it adds `bias` and else changes nothing."""
+def _added(norm: nn.Module, name: str, given: Tensor, bias: Tensor) -> dict[str, Tensor]:
+    """A batch norm's tensors such that it adds `bias` and else changes nothing. Its statistics are those of what it is `given` `[N, D]`: in
+    training it takes a batch's own, and with others it would give something else there."""
     assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
-    ones = torch.ones_like(bias)
-    values = {"running_mean": 0 * ones, "running_var": ones, "weight": ones * (1 + norm.eps) ** 0.5, "bias": bias}
+    variance, mean = torch.var_mean(given, 0, unbiased=False)
+    values = {"running_mean": mean, "running_var": variance, "weight": (variance + norm.eps).sqrt(), "bias": mean + bias}
     return {f"{name}.{key}": value for key, value in values.items()}

@@ -26,8 +26,10 @@ from toolchain.errors import RecipeError, ToolchainError
 from toolchain.model import Model
 from toolchain.stage import Context, Stage, Trait
 
+PENALTY = 0.2
 
-def whitening(embeddings: Tensor, strength: float, penalty: float) -> tuple[Tensor, Tensor]:
+
+def whitening(embeddings: Tensor, strength: float, penalty: float = PENALTY) -> tuple[Tensor, Tensor]:
     """(m `[D]`, symmetric M `[D, D]`), float64, such that (`embeddings` - m) M are the evened ones; λ is `penalty` times the mean variance.
 
     Error: ToolchainError where `embeddings` `[N, D]` do not vary, or are not finite.
@@ -53,7 +55,7 @@ class Whiten(Stage):
 
     strength: float = 0.75
     """s: 0 centres alone, 1 whitens wholly, which makes what is noise as loud as what tells people apart."""
-    penalty: float = 0.2
+    penalty: float = PENALTY
     """λ as a share of the mean variance: directions that hardly vary are raised no further."""
     faces: int = 8192
     """How many training faces the mean and the covariance are taken of, evenly spread over them."""
@@ -71,4 +73,4 @@ class Whiten(Stage):
         features, embeddings = read_by_last(model, faces, self.faces)
         mean, even = whitening(embeddings, self.strength, self.penalty)
         weight, bias = (item.double() for item in last_map(model.net, features.shape[1:]))
-        return with_last(model, (even @ weight).float(), (even @ (bias - mean)).float(), faces)
+        return with_last(model, (even @ weight).float(), (even @ (bias - mean)).float(), features, faces)

@@ -7,5 +7,6 @@ from toolchain.distill.feature_consistency import FeatureConsistency as FeatureC
 from toolchain.distill.feature_consistency import feature_consistency as feature_consistency
 from toolchain.distill.inherit import Inherit as Inherit
 from toolchain.distill.probability_consistency import ProbabilityConsistency as ProbabilityConsistency
+from toolchain.distill.similarity_consistency import SimilarityConsistency as SimilarityConsistency
 from toolchain.distill.teachers import Teacher as Teacher
 from toolchain.distill.trained_teacher import TrainedTeacher as TrainedTeacher

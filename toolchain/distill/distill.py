@@ -13,16 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from toolchain import files
+from toolchain.compress.refit import evenly_spaced, fit_last
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
 from toolchain.distill.base import Consistency, ConsistencyLoss
 from toolchain.distill.feature_consistency import FeatureConsistency
 from toolchain.distill.objectives import CachedTeachers, Comparison, LiveTeachers
-from toolchain.distill.teachers import AnyTeacher, targets
+from toolchain.distill.teachers import AnyTeacher, Reduction, targets
 from toolchain.errors import RecipeError
 from toolchain.losses.supervised import labelled
 from toolchain.model import Model, trainable_copy
-from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait
+from toolchain.stage import TRAINS_FREELY, Context, Stage, Trait, added
 from toolchain.training.loop import TrainSettings, fit, hash_of
 
 
@@ -52,6 +53,12 @@ class Distill(Stage):
     """With live teachers: the largest side, as a share of the image's, of a rectangle of another face put into each."""
     maps: float = 0.0
     """With live teachers: weight of the first one's maps, matched at each resolution through regressors that are dropped."""
+    even: float = added(0.0)
+    """How strongly the teachers' embeddings are whitened (`Whiten.strength`) before they are learnt: what tells strangers apart then
+    counts for more in the loss, and in the embeddings."""
+    refit: int = added(0)
+    """By how many faces the last layer is solved for the teachers' embeddings, in closed form, before the training; 0: it starts as it is.
+    For a student that was taught others before."""
 
     def __post_init__(self) -> None:
         if not self.teachers:
@@ -63,6 +70,10 @@ class Distill(Stage):
                 raise RecipeError(f"Distill.{name}: expected a share, 0 to 1, got {getattr(self, name)}")
         if not 0 <= self.maps < math.inf:
             raise RecipeError(f"Distill.maps: expected 0 or more, got {self.maps}")
+        if not 0 <= self.even <= 1 or self.refit < 0:
+            raise RecipeError(f"Distill: expected even in 0..1 and refit >= 0, got {self.even} and {self.refit}")
+        if self.refit and (self.projection or self.views):
+            raise RecipeError("Distill: refit solves the student's own last layer for faces as they are; leave out projection and views")
         if self.live and self.views or (self.mixup or self.cut or self.maps) and not self.live:
             raise RecipeError("Distill: views need cached teachers; mixup, cut and maps need live ones")
         if self.by.needs_classes and (len(self.teachers) > 1 or self.mixup or self.cut):
@@ -75,22 +86,28 @@ class Distill(Stage):
         faces = context.training_faces("Distill")
         if self.by.needs_classes:
             faces = labelled(faces, "Distill")
-        net, size = trainable_copy(model), _embedding_size(model)
+        size = _embedding_size(model)
         seen = augmented_views(faces, self.views, self.settings.augment, context) if self.views else faces
         loss = self._loss(size, faces, context)
         reduced = None if self.projection or loss.any_sizes else size
-        wanted = targets(self.teachers, seen, reduced, context)
-        comparison = Comparison(loss, self._projection(size, wanted.directions.shape[1], context))
+        wanted = targets(self.teachers, seen, reduced, context, self.even)
+        net = trainable_copy(self._start(model, wanted.embeddings, faces))
+        comparison = Comparison(loss, self._projection(size, wanted.embeddings.shape[1], context))
         objective: nn.Module = CachedTeachers(comparison, wanted)
         if self.live:
             ready = [teacher.ready(context) for teacher in self.teachers]
             with torch.random.fork_rng():
                 torch.manual_seed(context.seed)
-                objective = LiveTeachers(comparison, net, ready, wanted.directions, model.input, self.mixup, self.cut, self.maps)
+                objective = LiveTeachers(comparison, net, ready, wanted.reduction, model.input, self.mixup, self.cut, self.maps)
         comparable = context.aside is not None and reduced is not None
-        validate = _validation(self.teachers, context.aside, model, wanted.directions, context) if comparable else None  # type: ignore[arg-type]
+        validate = _validation(self.teachers, context.aside, model, wanted.reduction, context) if comparable else None  # type: ignore[arg-type]
         fit(net, objective, seen, model.input, self.settings, context, "distill", validate)
         return model.with_net(net)
+
+    def _start(self, model: Model, wanted: Tensor, faces: Faces) -> Model:
+        if not self.refit:
+            return model
+        return fit_last(model, wanted[evenly_spaced(len(faces), self.refit)], faces, self.refit)
 
     def _loss(self, size: int, faces: Faces, context: Context) -> ConsistencyLoss:
         classifier, classes = None, 0
@@ -123,8 +140,8 @@ class _Validation:
         return {"aside_cosine": float((embeddings * self.wanted).sum(1).mean())}
 
 
-def _validation(teachers: tuple[AnyTeacher, ...], aside: Faces, model: Model, directions: Tensor, context: Context) -> _Validation:
-    wanted = targets(teachers, aside, directions.shape[1], context, directions).embeddings
+def _validation(teachers: tuple[AnyTeacher, ...], aside: Faces, model: Model, given: Reduction, context: Context) -> _Validation:
+    wanted = targets(teachers, aside, None, context, given=given).embeddings
     return _Validation(torch.from_numpy(np.ascontiguousarray(aside.images)).permute(0, 3, 1, 2), wanted, model)
 
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from runtime_py.bundle import InputContract
 from toolchain.distill.base import ConsistencyLoss
 from toolchain.distill.stage_maps import StageRegressors, stage_maps
-from toolchain.distill.teachers import ReadyTeacher, Targets, concatenate, embed_both_flips, sized
+from toolchain.distill.teachers import ReadyTeacher, Reduction, Targets, concatenate, embed_both_flips, sized
 from toolchain.model import to_input
 from toolchain.training.loop import Batch
 
@@ -72,7 +71,7 @@ class LiveTeachers(nn.Module):
         comparison: Comparison,
         student: nn.Module,
         teachers: Sequence[ReadyTeacher],
-        directions: Tensor,
+        reduction: Reduction,
         contract: InputContract,
         mixup: float = 0.0,
         cut: float = 0.0,
@@ -83,8 +82,7 @@ class LiveTeachers(nn.Module):
         self.contracts = [teacher.input for teacher in teachers]
         # In a list, so that they are neither trained nor kept in checkpoints.
         self._nets = [teacher.net() for teacher in teachers]
-        self.directions: Tensor
-        self.register_buffer("directions", directions, persistent=False)
+        self._reduction = reduction
         self.contract, self.mixup, self.cut, self.maps = contract, mixup, cut, maps
         self.regressors = self._regressors(student) if maps > 0 else None
 
@@ -105,6 +103,7 @@ class LiveTeachers(nn.Module):
         if self.contract.color == "bgr":
             pixels = pixels.flip(1)
         self._nets = [teacher.to(images.device) for teacher in self._nets]
+        self._reduction = self._reduction.to(images.device)
         if self.regressors is None:
             found: Tensor = self.comparison(net, net(images), self._embed(pixels), batch.labels)
             return found
@@ -117,4 +116,4 @@ class LiveTeachers(nn.Module):
     def _embed(self, pixels: Tensor) -> Tensor:
         pairs = zip(self._nets, self.contracts, strict=True)
         joined = concatenate([embed_both_flips(net, contract, sized(pixels, contract)) for net, contract in pairs])
-        return functional.normalize(joined @ self.directions)
+        return self._reduction(joined)

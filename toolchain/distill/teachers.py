@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from runtime_py.bundle import InputContract
 from toolchain import files
+from toolchain.compress.whiten import whitening
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
 from toolchain.losses.base import Classifier
@@ -140,17 +141,44 @@ def kept_embeddings(teacher: AnyTeacher, faces: Faces, context: Context, batch: 
 
 
 @dataclass(frozen=True, eq=False)
+class Reduction:
+    """How the teachers' concatenated embeddings become what the student's should be: y = e `directions` + `offset`, to length 1."""
+
+    directions: Tensor
+    """`[Σ D_i, dim]`."""
+    offset: Tensor
+    """`[dim]`."""
+
+    def __call__(self, joined: Tensor) -> Tensor:
+        """`[N, Σ D_i]` to `[N, dim]` of length 1."""
+        return functional.normalize(joined @ self.directions + self.offset)
+
+    def to(self, device: torch.device) -> Reduction:
+        return Reduction(self.directions.to(device), self.offset.to(device))
+
+
+def reduction(joined: Tensor, dim: int | None, even: float = 0.0) -> Reduction:
+    """PCA of `joined` `[N, Σ D_i]` to `dim` (None: none), centred and whitened by the strength `even` where that is not 0."""
+    directions = principal_directions(joined, dim)
+    if not even:
+        return Reduction(directions, torch.zeros(directions.shape[1]))
+    mean, gains = whitening(joined @ directions, even)
+    return Reduction((directions.double() @ gains).float(), (-mean @ gains).float())
+
+
+@dataclass(frozen=True, eq=False)
 class Targets:
-    """What the student's embedding of each face should be: `embeddings` `[N, dim]` of length 1, and the `directions`
-    `[Σ D_i, dim]` that take the teachers' concatenated embeddings there."""
+    """What the student's embedding of each face should be: `embeddings` `[N, dim]` of length 1, and the `reduction` that gave them."""
 
     embeddings: Tensor
-    directions: Tensor
+    reduction: Reduction
 
 
-def targets(teachers: tuple[AnyTeacher, ...], faces: Faces, dim: int | None, context: Context, directions: Tensor | None = None) -> Targets:
-    """The teachers' embeddings of `faces`, concatenated and reduced to `dim` (None: not at all) by PCA on these faces (or by
-    `directions`)."""
+def targets(
+    teachers: tuple[AnyTeacher, ...], faces: Faces, dim: int | None, context: Context, even: float = 0.0, given: Reduction | None = None
+) -> Targets:
+    """The teachers' embeddings of `faces`, concatenated and reduced to `dim` (None: not at all) by PCA on these faces and evened by the
+    strength `even` (toolchain/compress/whiten.py), or both by the reduction `given`."""
     joined = concatenate([torch.from_numpy(kept_embeddings(teacher, faces, context)) for teacher in teachers])
-    chosen = principal_directions(joined, dim) if directions is None else directions
-    return Targets(functional.normalize(joined @ chosen), chosen)
+    chosen = given or reduction(joined, dim, even)
+    return Targets(chosen(joined), chosen)

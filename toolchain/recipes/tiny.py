@@ -6,6 +6,7 @@ about an hour on one core: `toolchain build tiny --target android-arm64 --weight
 
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.palettize_by_responses import PalettizeByResponses
+from toolchain.compress.whiten import Whiten
 from toolchain.convert.compressed import Compressed
 from toolchain.recipe import FaceGate, Recipe
 from toolchain.recipes.default import LIGHT
@@ -24,7 +25,7 @@ RECIPE = Recipe(
             name="tiny",
             # A net of 0.3 million weights gets 3.6 bits a weight by this rate; one of a million what comes to less than 300 KB with
             # scales, biases, slopes and the graph.
-            stages=(FoldBatchNorm(), PalettizeByResponses(CODEBOOKS, rate=0.015, most_bytes=238_000)),
+            stages=(Whiten(strength=0.5), FoldBatchNorm(), PalettizeByResponses(CODEBOOKS, rate=0.015, most_bytes=238_000)),
             # Two to four bits a weight cost a net something (97.5 % of the default's true accepts are kept, 82.4 % of a strong net's): the
             # gate is there to catch a fine-tuning that went wrong.
             face_gate=FaceGate(keep_tar=0.75),

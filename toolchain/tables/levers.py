@@ -1,5 +1,6 @@
-"""What helps distillation from strong embedders, one lever at a time: more distinct pairs of an image and its teacher's embedding, and the
-teacher's maps. The papers stand in the files of what each row uses (toolchain/distill/, toolchain/data/augment.py).
+"""What helps distillation from strong embedders, one lever at a time: more distinct pairs of an image and its teacher's embedding, the
+teacher's maps, and what of its embeddings counts. The papers stand in the files of what each row uses (toolchain/distill/,
+toolchain/data/augment.py).
 
 Each starts where the recipe `default` starts its distillation, from what its net inherits: from random weights so short a schedule would
 tell how fast a net learns anything at all."""
@@ -7,18 +8,22 @@ tell how fast a net learns anything at all."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from toolchain.backbones import MobileFaceNet
+from toolchain.compress.whiten import Whiten
 from toolchain.data.faces import Faces
-from toolchain.distill import Distill, Inherit, Teacher
+from toolchain.data.protocols import tar_at_far
+from toolchain.distill import Distill, Inherit, SimilarityConsistency, Teacher
 from toolchain.distill.teachers import kept_embeddings
 from toolchain.errors import DataError
+from toolchain.evaluation.bootstrap import Comparisons
 from toolchain.kept import Kept
 from toolchain.model import Model
 from toolchain.recipes.default import RECIPE, Y1
@@ -28,10 +33,11 @@ from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.embedders import LIGHT
 from toolchain.training.loop import Phase, TrainSettings
 
-SUMMARY = "Levers of distillation (views, mixup, cut-mix, degradations, unlabelled faces, maps), ablated; trains 8 nets on --images."
+SUMMARY = "Levers of distillation (views, mixup, cut-mix, unlabelled faces, maps, whitening …), ablated; trains 10 nets on --images."
 TAKES = SEEDED - {"full"}
 
 STEPS = 400
+FAR = 1e-3
 FACES, ASIDE = 1000, 400
 """So many labelled faces, as many unlabelled ones for the row that adds them, and faces kept aside: few, so that the steps go over each
 as often as a long run goes over many, and because teachers are slow on a CPU."""
@@ -39,11 +45,12 @@ as often as a long run goes over many, and because teachers are slow on a CPU.""
 
 @dataclass(frozen=True)
 class Lever:
-    """A row: how it trains, and whether unlabelled faces are added."""
+    """A row: how it trains, whether unlabelled faces are added, and what is done afterwards."""
 
     name: str
     stage: Distill
     unlabelled: bool = False
+    after: Whiten | None = None
 
 
 def levers(teacher: Teacher, how: TrainSettings) -> Iterator[Lever]:
@@ -59,11 +66,14 @@ def levers(teacher: Teacher, how: TrainSettings) -> Iterator[Lever]:
     yield Lever("+ live teacher, mixup of faces", replace(live, mixup=0.5))
     yield Lever("+ live teacher, cut-mix of faces", replace(live, cut=0.5))
     yield Lever("+ live teacher, its maps stage by stage", replace(live, maps=0.1))
+    yield Lever("+ likeness to other faces", replace(base, by=SimilarityConsistency()))
+    yield Lever("+ teacher's embeddings whitened", replace(base, even=0.5))
+    yield Lever("+ the student's whitened afterwards", base, after=Whiten())
 
 
 def figures(order: TableOrder) -> Figures:
     """Trains the net of the recipe `default` from what it inherits of the first teacher, each lever with each seed for the same number of
-    steps, and states the mean cosine to that teacher's embeddings of faces kept aside."""
+    steps, and states the mean cosine to that teacher's embeddings of faces kept aside, and how well those are told apart."""
     started = time.monotonic()
     labelled, unlabelled, aside = _faces(order)
     how = TrainSettings((Phase(order.steps or STEPS),), batch=32, augment=LIGHT)
@@ -73,10 +83,14 @@ def figures(order: TableOrder) -> Figures:
     kept = Kept(order.cache / "stages")
     start = kept.apply(Inherit(Y1, (Y1,)), _untrained(wanted.shape[1]), context)
 
-    def cosine(model: Model) -> float:
-        return float(functional.cosine_similarity(model.embed(images), wanted).mean())
+    pairs = Comparisons.of(aside.identities)
 
-    inherited = cosine(start)
+    def judged(embeddings: Tensor) -> tuple[float, float | None]:
+        """The mean cosine to the teacher, and the true accept rate."""
+        rate = tar_at_far(pairs.scores(embeddings.numpy()), pairs.same, FAR)
+        return float(functional.cosine_similarity(embeddings, wanted).mean()), rate.tar if rate else None
+
+    inherited = judged(start.embed(images))
     rows, values, first = [], [], 0.0
     for lever in levers(Y1, how):
         if lever.unlabelled and unlabelled is None:
@@ -85,23 +99,44 @@ def figures(order: TableOrder) -> Figures:
         faces = _joined(labelled, unlabelled) if lever.unlabelled and unlabelled is not None else labelled
         took, found = time.monotonic(), []
         for seed in range(order.seeds):
-            found.append(cosine(kept.apply(lever.stage, start, replace(context, faces=faces, seed=seed))))
-        mean, std = float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else 0.0
-        first = first or mean
+            seeded = replace(context, faces=faces, seed=seed)
+            model = kept.apply(lever.stage, start, seeded)
+            found.append(judged((lever.after.apply(model, seeded) if lever.after else model).embed(images)))
+        cosines, rates = zip(*found, strict=True)
+        first = first or float(np.mean(cosines))
         seconds = time.monotonic() - took
-        rows.append((lever.name, f"{mean:.4f} ± {std:.4f}" if len(found) > 1 else f"{mean:.4f}", f"{mean - first:+.4f}", f"{seconds:.0f}"))
-        values.append({"lever": lever.name, "stage": lever.stage.describe(), "aside_cosine": found, "seconds": seconds})
-        order.progress.say(f"{lever.name}: cosine {rows[-1][1]}")
+        told_apart = "too few" if None in rates else _figure([100 * rate for rate in rates], 1)
+        rows.append((lever.name, _figure(cosines, 4), f"{np.mean(cosines) - first:+.4f}", told_apart, f"{seconds:.0f}"))
+        values.append(
+            {
+                "lever": lever.name,
+                "stage": lever.stage.describe(),
+                "after": lever.after and lever.after.describe(),
+                "aside_cosine": cosines,
+                "aside_tar": rates,
+                "seconds": seconds,
+            }
+        )
+        order.progress.say(f"{lever.name}: cosine {rows[-1][1]}, TAR {told_apart}")
     facts = machine()
     notes = (
         f"`{order.command('levers', STEPS)}`, with POCKETFACE_DATA the folder of the teachers: {len(labelled)} labelled faces, "
         f"{0 if unlabelled is None else len(unlabelled)} unlabelled ones for the row that adds them, judged on {len(aside)} kept aside.",
-        f"The net of the recipe default, from what it inherits of {Y1.path.name} (cosine {inherited:.4f}), {how.steps} steps of "
+        f"Cosine: to the teacher's embeddings, in the mean. TAR: at FAR {FAR:g}, of {pairs.same.sum():,} pairs of one person, against "
+        f"{(~pairs.same).sum():,} of two.",
+        f"The net of the recipe default, from what it inherits of {Y1.path.name} (cosine {inherited[0]:.4f}), {how.steps} steps of "
         f"{how.batch} faces at {start.input.width} pixels for every row: each labelled face {how.steps * how.batch / len(labelled):.1f} "
         "times. Seconds: of what had not been kept, the teacher's share in them.",
         f"{(time.monotonic() - started) / 60:.0f} minutes in all, on {facts['cores']} cores of {facts['processor']}.",
     )
-    return Figures("Levers of distillation", ("lever", "aside cosine", "against the first", "s"), tuple(rows), tuple(values), notes)
+    columns = ("lever", "aside cosine", "against the first", "TAR, %", "s")
+    return Figures("Levers of distillation", columns, tuple(rows), tuple(values), notes)
+
+
+def _figure(found: Sequence[float], digits: int) -> str:
+    """The mean, and the standard deviation where there are several."""
+    spread = f" ± {np.std(found, ddof=1):.{digits}f}" if len(found) > 1 else ""
+    return f"{np.mean(found):.{digits}f}{spread}"
 
 
 def _untrained(size: int) -> Model:

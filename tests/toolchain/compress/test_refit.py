@@ -15,7 +15,7 @@ from toolchain.compress.insert_batch_norm import InsertBatchNorm
 from toolchain.compress.layers import weighted_layers
 from toolchain.compress.refit import refit_last, ridge
 from toolchain.errors import ToolchainError
-from toolchain.model import Model
+from toolchain.model import Model, to_input
 
 
 def test_without_a_penalty_it_is_least_squares() -> None:
@@ -51,6 +51,22 @@ def test_a_spoilt_last_layer_is_taken_back(normed: bool, tmp_path: Path) -> None
     assert cosine(solved) > 0.99 > cosine(spoilt)
     folded = FoldBatchNorm().apply(solved, known)
     assert torch.allclose(folded.embed(images), solved.embed(images), atol=1e-5)
+
+
+def test_a_net_that_is_trained_on_starts_from_what_was_solved(tmp_path: Path) -> None:
+    """In training batch norm has a batch's statistics: with all the faces as one batch, those that were solved with."""
+    known = context(tmp_path)
+    assert known.faces is not None
+    model = InsertBatchNorm(faces=64).apply(tiny_model(), known)
+    last = weighted_layers(model.net)[-1].weight
+    spoilt = model.with_weights({last: model.net.get_parameter(last).detach() * 0.1 + 0.05})
+    solved = refit_last(spoilt, model, known.faces, len(known.faces))
+    images = to_input(torch.from_numpy(np.array(known.faces.images)).permute(0, 3, 1, 2), model.input)
+    with torch.no_grad():
+        wanted = solved.net.eval()(images)
+        norms = [module for module in solved.net.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+        norms[-1].train()
+        torch.testing.assert_close(solved.net(images), wanted, atol=1e-4, rtol=1e-4)
 
 
 class _Behind(nn.Module):

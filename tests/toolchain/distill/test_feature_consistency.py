@@ -1,5 +1,6 @@
 """Feature consistency from one or several teachers: the mathematics by hand, the cache by content, the stage end to end."""
 
+import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -13,12 +14,21 @@ from tests.toolchain.tiny_teachers import CONTRACT, exported, settled
 from toolchain.backbones import MobileFaceNet
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
-from toolchain.distill import Distill, FeatureConsistency, Inherit, ProbabilityConsistency, Teacher, TrainedTeacher, feature_consistency
+from toolchain.distill import (
+    Distill,
+    FeatureConsistency,
+    Inherit,
+    ProbabilityConsistency,
+    SimilarityConsistency,
+    Teacher,
+    TrainedTeacher,
+    feature_consistency,
+)
 from toolchain.distill.base import ConsistencyLoss
 from toolchain.distill.feature_consistency import feature_distance
 from toolchain.distill.inherit import eliminate
 from toolchain.distill.objectives import Comparison, LiveTeachers
-from toolchain.distill.teachers import concatenate, embed_both_flips, kept_embeddings, principal_directions, targets
+from toolchain.distill.teachers import concatenate, embed_both_flips, kept_embeddings, principal_directions, reduction, targets
 from toolchain.errors import DataError, RecipeError
 from toolchain.losses import ArcFace, Train
 from toolchain.model import Model, to_input
@@ -42,6 +52,18 @@ def teachers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Teacher, Teacher
         torch.manual_seed(seed)
         made.append(exported(settled(MobileFaceNet(width=0.125, embedding_size=dim).build(), seed), folder / f"{seed}.onnx"))
     return made[0], made[1]
+
+
+class Wanted(ConsistencyLoss):
+    """Keeps what the teachers' embeddings are."""
+
+    def __init__(self, seen: list[Tensor]) -> None:
+        super().__init__()
+        self.seen = seen
+
+    def loss(self, net: nn.Module, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        self.seen.append(teacher)
+        return feature_consistency(student, teacher)
 
 
 def test_loss_is_one_minus_the_cosine_whatever_the_lengths() -> None:
@@ -77,6 +99,34 @@ def test_principal_directions_keep_more_energy_than_any_axes() -> None:
     assert kept == pytest.approx(float(torch.linalg.svdvals(data)[:2].square().sum()), rel=1e-5)
 
 
+def test_evened_targets_are_centred_and_partly_whitened_in_the_directions_that_are_kept() -> None:
+    """Of strength s the covariance C / λ becomes (C / λ) (C / λ + 0.2)^-s, λ its mean variance, so that at 1 it is nearly the identity."""
+    torch.manual_seed(1)
+    joined = nn.functional.normalize(torch.randn(300, 9) * torch.arange(1, 10) + 5)
+    plain, half, whole = (joined @ item.directions + item.offset for item in (reduction(joined, 4, even) for even in (0.0, 0.5, 1.0)))
+    assert torch.allclose(nn.functional.normalize(half), reduction(joined, 4, 0.5)(joined), atol=1e-6)
+    assert float(half.mean(0).abs().max()) < 1e-5 and float(whole.mean(0).abs().max()) < 1e-5
+    energies = torch.linalg.eigvalsh(torch.cov(plain.T.double(), correction=0))
+    energies = energies / energies.mean()
+    for found, even in ((half, 0.5), (whole, 1.0)):
+        spread = torch.linalg.eigvalsh(torch.cov(found.T.double(), correction=0))
+        expected = (energies * (energies + 0.2) ** -even * torch.cov(plain.T.double(), correction=0).diagonal().mean()).sort().values
+        assert torch.allclose(spread, expected, rtol=1e-3)
+
+
+def test_kept_and_live_teachers_are_evened_alike(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
+    context = Context(tmp_path, progress=Progress(quiet=True))
+    wanted = targets(teachers, faces, 16, context, even=0.5)
+    assert not torch.allclose(wanted.embeddings, targets(teachers, faces, 16, context).embeddings, atol=0.1)
+    ready = [teacher.ready(context) for teacher in teachers]
+    seen: list[Tensor] = []
+    loss = Wanted(seen)
+    live = LiveTeachers(Comparison(loss, nn.Identity()), nn.Identity(), ready, wanted.reduction, CONTRACT)
+    images = to_input(torch.from_numpy(faces.images[:4]).permute(0, 3, 1, 2), CONTRACT)
+    live(lambda x: torch.zeros(len(x), 16), Batch(images, torch.arange(4), torch.arange(4)))
+    assert torch.allclose(seen[0], wanted.embeddings[:4], atol=1e-4)
+
+
 def test_both_flips_give_the_same_embedding(teachers: tuple[Teacher, Teacher], faces: Faces) -> None:
     net = teachers[0].net()
     images = torch.from_numpy(faces.images[:4]).permute(0, 3, 1, 2).float()
@@ -106,6 +156,7 @@ WAYS: dict[str, dict[str, object]] = {
     "fixed views": {"views": 1},
     "live": {"live": True, "mixup": 0.2},
     "live, with maps": {"live": True, "cut": 0.3, "maps": 0.1},
+    "similarity, the last layer solved first": {"by": SimilarityConsistency(others=40), "refit": 48},
 }
 
 
@@ -127,26 +178,40 @@ def test_a_student_comes_nearer_to_its_teachers(teachers: tuple[Teacher, Teacher
     assert '"aside_cosine"' in (tmp_path / "distill.jsonl").read_text()
 
 
-class Lengths(ConsistencyLoss):
-    """Keeps how long the teachers' embeddings are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[float] = []
-
-    def loss(self, net: nn.Module, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        self.seen += teacher.norm(dim=1).tolist()
-        return feature_consistency(student, teacher)
-
-
 def test_live_teachers_give_embeddings_of_length_1_as_kept_ones_do(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
     context = Context(tmp_path, progress=Progress(quiet=True))
-    directions = targets(teachers, faces, 16, context).directions  # of 32: part of every embedding is cut off
-    student, loss = MobileFaceNet(width=0.125, embedding_size=16).build(), Lengths()
-    live = LiveTeachers(Comparison(loss, nn.Identity()), student, [teacher.ready(context) for teacher in teachers], directions, CONTRACT)
+    reduction = targets(teachers, faces, 16, context).reduction  # of 32: part of every embedding is cut off
+    student, seen = MobileFaceNet(width=0.125, embedding_size=16).build(), list[Tensor]()
+    live = LiveTeachers(
+        Comparison(Wanted(seen), nn.Identity()), student, [teacher.ready(context) for teacher in teachers], reduction, CONTRACT
+    )
     images = to_input(torch.from_numpy(faces.images[:4]).permute(0, 3, 1, 2), CONTRACT)
     live(student, Batch(images, torch.arange(4), torch.arange(4)))
-    assert loss.seen == pytest.approx([1] * 4, abs=1e-6)
+    assert seen[0].norm(dim=1).tolist() == pytest.approx([1] * 4, abs=1e-6)
+
+
+def test_the_last_layer_is_solved_before_the_first_step(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
+    """With a rate of next to nothing what is left is the closed form: a net at random comes nearer to its teachers by it."""
+    backbone = MobileFaceNet(width=0.125, embedding_size=16)
+    torch.manual_seed(5)
+    model = Model(settled(backbone.build(), 5), backbone.input)
+    context = Context(tmp_path, tmp_path, faces=faces, progress=Progress(quiet=True))
+    wanted = targets(teachers, faces, 16, context, even=0.5).embeddings
+    images = torch.from_numpy(faces.images).permute(0, 3, 1, 2)
+    near = []
+    for refit in (0, 48):
+        stage = Distill(teachers, TrainSettings((Phase(1, 112, 1e-9),), batch=8), even=0.5, refit=refit)
+        solved = stage.apply(model, dataclasses.replace(context, work=tmp_path / str(refit)))
+        near.append(float((solved.embed(images) * wanted).sum(1).mean()))
+    assert near[1] > near[0] + 0.2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"even": 1.5}, {"even": -0.1}, {"refit": -1}, {"refit": 8, "projection": True}, {"refit": 8, "views": 1}]
+)
+def test_what_cannot_be_evened_or_solved_is_refused(teachers: tuple[Teacher, Teacher], wrong: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match="^Distill: (expected even in 0..1 and refit >= 0|refit solves)"):
+        Distill(teachers, TrainSettings((Phase(1),)), **wrong)  # type: ignore[arg-type]
 
 
 def test_live_distillation_depends_on_its_seed_alone(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
