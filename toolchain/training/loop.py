@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import functools
 import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -189,23 +190,14 @@ def fit(
     module.train()
     for step in context.progress.track(range(first, settings.steps), name, total=settings.steps - first):
         phase, within = settings.at(step)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = phase.rate(within)
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group["lr"] = phase.rate(within)
         # What a net or an objective draws (dropout, mixup) depends on the step alone too.
         torch.manual_seed(hash_of(context.seed, step, fabric.global_rank, 1))
-        loss = module(_draw(faces, labels, contract, settings, phase, context.seed, step, fabric, arranged))
-        # The mean over processes, so that all of them stop where one has come to no number.
-        seen = float(torch.as_tensor(fabric.all_reduce(loss.detach(), reduce_op="mean")))
         saved = max(first, step // settings.checkpoint_every * settings.checkpoint_every)
-        _check_finite("loss", seen, name, step + 1, saved)
-        fabric.backward(loss)
-        norm = fabric.clip_gradients(module, wrapped[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
-        if settings.precision != "16-mixed" and norm is not None:  # there steps whose gradients overflow are left out
-            _check_finite("gradient", float(norm), name, step + 1, saved)
-        for optimizer in wrapped:
-            optimizer.step()
-            optimizer.zero_grad()
+        check = functools.partial(_check_finite, name=name, step=step + 1, saved=saved)
+        batch = _draw(faces, labels, contract, settings, phase, context.seed, step, fabric, arranged)
+        seen = _update(fabric, module, wrapped, batch, settings, check)
         if not fabric.is_global_zero:
             continue
         last = step + 1 == settings.steps
@@ -217,6 +209,29 @@ def fit(
     fabric.barrier()
     restore_batch_norm(task, norms)
     net.eval()
+
+
+def _update(
+    fabric: Fabric,
+    module: nn.Module,
+    optimizers: Sequence[Any],
+    batch: Batch,
+    settings: TrainSettings,
+    check: Callable[[str, float], None],
+) -> float:
+    """One step of the optimisers, of which the gradient is clipped; its loss. `check` is told loss and gradient before they are used."""
+    loss = module(batch)
+    # The mean over processes, so that all of them stop where one has come to no number.
+    seen = float(torch.as_tensor(fabric.all_reduce(loss.detach(), reduce_op="mean")))
+    check("loss", seen)
+    fabric.backward(loss)
+    norm = fabric.clip_gradients(module, optimizers[0], max_norm=settings.clip_norm, error_if_nonfinite=False)
+    if settings.precision != "16-mixed" and norm is not None:  # there steps whose gradients overflow are left out
+        check("gradient", float(norm))
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+    return seen
 
 
 class _Metrics:
