@@ -43,7 +43,7 @@ CONSTANT_THEN_FALLING = TrainSettings(
     augment=LIGHT,
 )
 CODEBOOKS = TrainSettings((Phase(1400, learning_rate=1e-3),), batch=16, optimizer="adamw", weight_decay=0, augment=LIGHT)
-SIGNS = TrainSettings((Phase(1500, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, augment=LIGHT)
+SIGNS = TrainSettings((Phase(3000, learning_rate=2e-3),), batch=64, optimizer="adamw", weight_decay=0, augment=LIGHT)
 
 RECIPE = Recipe(
     name="default",
@@ -55,7 +55,7 @@ RECIPE = Recipe(
         Int8(stages=(FoldBatchNorm(), Equalize(), Calibrate()), float_front=2),
         BinaryWeights(
             stages=(
-                Binarize(SIGNS, ramp=0.3),
+                Binarize(SIGNS, ramp=0.2),
                 Whiten(),
                 FoldBatchNorm(),
                 # The first, the last and the depthwise layers: on the int8 grid, nearly as exact as floats, a quarter of their size.

@@ -13,6 +13,7 @@ from toolchain.backbones import MobileNetV1
 from toolchain.bundling.variants import Workshop, judge
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.palettize_by_responses import PalettizeByResponses
+from toolchain.compress.whiten import Whiten
 from toolchain.convert.compressed import Compressed
 from toolchain.convert.route import Onnx2Tf
 from toolchain.data import synthetic
@@ -27,8 +28,8 @@ def test_it_ends_with_one_variant_which_is_the_default() -> None:
     recipe = find_recipe("tiny")
     (variant,) = recipe.variants
     assert isinstance(variant, Compressed) and recipe.default_variant == variant.name
-    fold, palettize = variant.stages
-    assert isinstance(fold, FoldBatchNorm) and isinstance(palettize, PalettizeByResponses)
+    whiten, fold, palettize = variant.stages
+    assert isinstance(whiten, Whiten) and isinstance(fold, FoldBatchNorm) and isinstance(palettize, PalettizeByResponses)
     assert palettize.most_bytes is not None and palettize.most_bytes < 300_000
 
 
@@ -39,9 +40,9 @@ def test_what_it_makes_is_stored_at_its_bits_and_passes_its_gate(tmp_path: Path)
         backbone = MobileNetV1(embedding_size=16, width=0.25, pixels=32)
         model = Model(backbone.build().eval(), backbone.input)
     (variant,) = find_recipe("tiny").variants
-    palettize = variant.stages[1]
+    *before, palettize = variant.stages
     assert isinstance(palettize, PalettizeByResponses)
-    variant = replace(variant, stages=(FoldBatchNorm(), replace(palettize, settings=None, faces=32, rate=0.1)))
+    variant = replace(variant, stages=(*before, replace(palettize, settings=None, faces=32, rate=0.1)))
     context = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
     workshop = Workshop(context, Kept(tmp_path / "kept"), KeptBytes(tmp_path / "bytes"), Onnx2Tf(), np.ascontiguousarray(faces.images))
     staged = workshop.staged(variant, model)
