@@ -38,6 +38,7 @@ PocketFaceError                 whatever went wrong on purpose; `code` is stable
     ├── GalleryWriteError       gallery.write     the change was not made: the file is as before
     ├── GalleryFormatError      gallery.format    not a gallery, or a damaged one
     ├── GalleryVersionError     gallery.version   written by a later release
+    ├── GalleryLimitError       gallery.limit     more than a file of people, or this machine's memory, holds
     ├── GalleryKeyError         gallery.key       the means to seal or open an export are missing
     ├── GalleryAuthenticationError  gallery.authentication  an export was changed, or sealed with another passphrase
     ├── GalleryClosedError      gallery.closed    it was closed before
@@ -284,6 +285,12 @@ class GalleryVersionError(GalleryError):
     """A gallery that a later release wrote."""
 
     code = "gallery.version"
+
+
+class GalleryLimitError(GalleryError):
+    """More people than one file of exported people holds, or more memory than this machine has."""
+
+    code = "gallery.limit"
 
 
 class GalleryKeyError(GalleryError):

@@ -24,6 +24,7 @@ from runtime_py.errors import (
     GalleryError,
     GalleryFormatError,
     GalleryKeyError,
+    GalleryLimitError,
     GalleryReadError,
     GalleryVersionError,
     GalleryWriteError,
@@ -81,7 +82,8 @@ class _People:
 def export_people(gallery: PeopleGallery, path: str | os.PathLike[str], passphrase: str) -> int:
     """Writes everybody to `path`, whole or not at all, sealed with `passphrase`; returns how many.
 
-    Errors: GalleryKeyError for an empty passphrase or without `cryptography`; GalleryWriteError.
+    Errors: GalleryLimitError for more people than a file may hold, `MAX_BODY` bytes; GalleryKeyError for an empty passphrase or without
+    `cryptography`; GalleryWriteError.
     """
     entries = gallery.entries()
     sealed = seal(_encoded(entries), passphrase)
@@ -96,7 +98,7 @@ def import_people(gallery: PeopleGallery, path: str | os.PathLike[str], passphra
     """Takes in everybody from `path`, all or nobody; `taken` as in `Gallery.merge`.
 
     Errors: GalleryReadError; GalleryFormatError, GalleryVersionError for what is no such file; GalleryAuthenticationError where
-    it was changed or the passphrase is another; those of `Gallery.merge`.
+    it was changed or the passphrase is another; GalleryLimitError where scrypt finds too little memory; those of `Gallery.merge`.
     """
     path = Path(path)
     data = read_regular(path, "a file of people (.pfpeople)", _HEADER.size + MAX_BODY + _TAG, GalleryReadError)
@@ -104,14 +106,19 @@ def import_people(gallery: PeopleGallery, path: str | os.PathLike[str], passphra
 
 
 def seal(body: bytes, passphrase: str, log2_n: int = _LOG2_N) -> bytes:
-    """The whole file that holds `body`, by a key that costs 2^`log2_n` KiB. Error: GalleryKeyError."""
+    """The whole file that holds `body`, by a key that costs 2^`log2_n` KiB. Errors: GalleryLimitError, GalleryKeyError."""
+    if len(body) > MAX_BODY:  # no reader would take the file
+        raise GalleryLimitError(
+            f"expected at most {MAX_BODY} bytes of people to export, got {len(body)}; nothing was written, copy the gallery's own file"
+        )
     header = _HEADER.pack(MAGIC, VERSION, 0, log2_n, _R, _P, os.urandom(16), os.urandom(12), len(body))
     cipher, _ = _cipher(header, passphrase)
     return header + bytes(cipher.encrypt(header[28:40], body, header))
 
 
 def unseal(path: Path, data: bytes, passphrase: str) -> bytes:
-    """What `seal` sealed. Errors: GalleryFormatError, GalleryVersionError, GalleryAuthenticationError, GalleryKeyError."""
+    """What `seal` sealed. Errors: GalleryFormatError, GalleryVersionError, GalleryAuthenticationError, GalleryLimitError,
+    GalleryKeyError."""
     if len(data) < _HEADER.size or data[:4] != MAGIC:
         raise GalleryFormatError(f"{path}: expected a file of exported people, got another file")
     _, version, zero, log2_n, r, p, _, _, size = _HEADER.unpack_from(data)
@@ -131,7 +138,8 @@ def unseal(path: Path, data: bytes, passphrase: str) -> bytes:
 
 
 def _cipher(header: bytes, passphrase: str) -> tuple[Any, type[Exception]]:
-    """The cipher with the key of `header` and `passphrase`, and what it raises where a tag is wrong. Error: GalleryKeyError."""
+    """The cipher with the key of `header` and `passphrase`, and what it raises where a tag is wrong. Errors: GalleryKeyError,
+    GalleryLimitError."""
     try:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -142,7 +150,13 @@ def _cipher(header: bytes, passphrase: str) -> tuple[Any, type[Exception]]:
         ) from None
     secret = _secret(passphrase)
     log2_n, r, p, salt = header[8], header[9], header[10], header[12:28]
-    return AESGCM(Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(secret)), InvalidTag
+    try:
+        key = Scrypt(salt=salt, length=32, n=1 << log2_n, r=r, p=p).derive(secret)
+    except MemoryError:
+        raise GalleryLimitError(
+            f"passphrase: expected {128 * r << log2_n >> 20} MiB of memory to make the key, got less; end other programs and try again"
+        ) from None
+    return AESGCM(key), InvalidTag
 
 
 def _secret(passphrase: str) -> bytes:

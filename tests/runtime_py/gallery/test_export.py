@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime_py import errors
-from runtime_py.gallery import Gallery
+from runtime_py.gallery import Gallery, export
 from runtime_py.gallery.export import export_people, import_people, seal, unseal
 from tests.runtime_py.gallery.faces import model, unit
 
@@ -129,3 +129,25 @@ def test_paths_may_be_text_and_what_is_no_file_is_refused(exported: Path, tmp_pa
             with pytest.raises(errors.GalleryReadError):
                 import_people(second, path, PASSPHRASE)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_more_people_than_a_reader_takes_are_not_written(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MAX_BODY", len(unseal(exported, exported.read_bytes(), PASSPHRASE)) - 1)
+    with Gallery(tmp_path / "first") as gallery, pytest.raises(errors.GalleryLimitError, match="nothing was written"):
+        export_people(gallery, tmp_path / "again.pfpeople", PASSPHRASE)
+    assert not (tmp_path / "again.pfpeople").exists()
+
+
+def test_too_little_memory_for_the_key_is_one_line(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cryptography.hazmat.primitives.kdf import scrypt
+
+    class Greedy:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def derive(self, _: bytes) -> bytes:
+            raise MemoryError("Not enough memory to derive key.")
+
+    monkeypatch.setattr(scrypt, "Scrypt", Greedy)
+    with Gallery(tmp_path / "second") as gallery, pytest.raises(errors.GalleryLimitError, match="expected 32 MiB of memory"):
+        import_people(gallery, exported, PASSPHRASE)
