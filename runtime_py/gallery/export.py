@@ -31,8 +31,8 @@ from runtime_py.errors import (
     SourceError,
 )
 from runtime_py.gallery.interface import PeopleGallery
-from runtime_py.gallery.people import Person, TemplateModel
-from runtime_py.gallery.store import Entry, Merged, Taken
+from runtime_py.gallery.people import ID, LATEST, Entry, Person, TemplateModel
+from runtime_py.gallery.store import Merged, Taken
 from runtime_py.regular import read_regular
 from runtime_py.typed_json import Bounds, Items, Pattern
 
@@ -46,7 +46,7 @@ _MOST_LOG2_N, _MOST_R, _MOST_P = 18, 8, 4
 """256 MiB: a file may ask for no more before it is known to be one of ours."""
 MAX_BODY = 1 << 30
 
-Count = Annotated[int, Bounds(0, 2**53 - 1)]
+Count = Annotated[int, Bounds(0, LATEST)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Template:
 
 @dataclass(frozen=True)
 class _Person:
-    id: Annotated[str, Pattern("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
+    id: Annotated[str, Pattern(ID)]
     name: str
     created: Count
     metadata: Mapping[str, str]

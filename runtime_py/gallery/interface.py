@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from runtime_py.gallery.people import Person, TemplateModel
-from runtime_py.gallery.store import Entry, Merged, Taken
+from runtime_py.gallery.people import Entry, Person, TemplateModel
+from runtime_py.gallery.store import Merged, Taken
 
 
 class PeopleGallery(Protocol):

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from runtime_py import manifest
-from runtime_py.errors import GalleryDimensionError, GalleryModelError, GalleryNameError, GalleryNormalisationError, GalleryVectorError
+from runtime_py.errors import (
+    GalleryDimensionError,
+    GalleryError,
+    GalleryModelError,
+    GalleryNameError,
+    GalleryNormalisationError,
+    GalleryVectorError,
+)
 
 Vectors = npt.NDArray[np.float32]
 
 LENGTH_TOLERANCE = 1e-3
 """How far from 1 a template's length may be; it moves a similarity by no more than that. Rounding to float32 gives 1e-7."""
 MAX_NAME_BYTES = 255
+ID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""A person's id, a UUID in lower case."""
+LATEST = 2**53 - 1
+"""The latest time that something was made at: whole numbers up to it are the same in every language."""
 MAX_SIZE = 4096
 
 
@@ -76,11 +88,24 @@ class Person:
         return any(template.model == model for template in self.templates)
 
 
+Row = tuple[TemplateModel, int, Vectors]
+"""A template with its numbers: its model, when it was made (milliseconds since 1970 UTC), float32 `[D]`."""
+Entry = tuple[Person, Sequence[Row]]
+"""A person and their templates."""
+
+
+def is_text(value: object) -> bool:
+    """Whether it is text that UTF-8 can write: without half of a character (a lone surrogate)."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
 def check_name(name: str) -> str:
     """`name` without white space around it, in Unicode's normal form C, so that what looks the same is the same.
 
     Error: GalleryNameError, without the name itself, since messages end up in logs.
     """
+    if not isinstance(name, str):
+        raise GalleryNameError(f"name: expected text, got {type(name).__name__}")
     normal = unicodedata.normalize("NFC", name.strip())
     odd = next((c for c in normal if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs")), None)
     if odd is not None:
@@ -94,7 +119,7 @@ def check_name(name: str) -> str:
 def check_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     """`metadata` as a dictionary of its own. Error: GalleryNameError where it is not text by text that UTF-8 can write."""
     for text in [*metadata.keys(), *metadata.values()]:
-        if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+        if not is_text(text):
             raise GalleryNameError("metadata: expected text by name, got something else or half of a character (a lone surrogate)")
     return dict(metadata)
 
@@ -121,3 +146,23 @@ def check_templates(templates: npt.NDArray[np.floating], model: TemplateModel) -
             f"template: expected length 1 (within {LENGTH_TOLERANCE}), got {worst:g}; give the embedding as the embedder gives it"
         )
     return rows
+
+
+def check_entries(entries: Iterable[Entry]) -> list[Entry]:
+    """`entries` with names, metadata and templates as they are kept. What is taken in here can be exported again.
+
+    Errors: GalleryError for an id or a time that is none; GalleryNameError; those of `check_templates`.
+    """
+    return [_checked_entry(person, templates) for person, templates in entries]
+
+
+def _checked_entry(person: Person, templates: Sequence[Row]) -> Entry:
+    if not (isinstance(person.id, str) and re.fullmatch(ID, person.id)):
+        raise GalleryError("person: expected an id that is a UUID in lower case, got another; take that of the gallery they come from")
+    for created in (person.created, *(created for _, created, _ in templates)):
+        if not (isinstance(created, int) and 0 <= created <= LATEST):
+            raise GalleryError(f"person: expected times of 0 to {LATEST} milliseconds since 1970 UTC, got {created!r:.40}")
+    if not templates:
+        raise GalleryVectorError("template: expected at least one, got none")
+    checked = dataclasses.replace(person, name=check_name(person.name), metadata=check_metadata(person.metadata))
+    return checked, [(model, created, check_templates(vector, model)[0]) for model, created, vector in templates]

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from runtime_py.errors import (
+    GalleryClosedError,
     GalleryDuplicateError,
     GalleryFormatError,
     GalleryModelError,
@@ -27,22 +28,31 @@ from runtime_py.errors import (
     GalleryWriteError,
     RuntimeMissingError,
 )
-from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
+from runtime_py.gallery.people import (
+    Entry,
+    Person,
+    Row,
+    Template,
+    TemplateModel,
+    check_entries,
+    check_metadata,
+    check_name,
+    check_templates,
+)
 from runtime_py.gallery.search import check_top
-from runtime_py.gallery.store import Entry, Merged, Taken, check_taken
+from runtime_py.gallery.store import Merged, Taken, check_taken
 
 _TRIES = 20
 """How often a change is made anew where another machine changed the same person meanwhile."""
 _PAGE = 256
-Row = tuple[TemplateModel, int, Vectors]
-"""A template: its model, when it was made, and float32 `[D]`."""
 
 
 class QdrantGallery:
     """The methods of `Gallery`, with the same errors, on the collection `collection` of a Qdrant server. May be shared between threads.
 
-    Two things are weaker than in a file. Qdrant knows no transactions over several people: an import that a loss of power cuts off may
-    have taken in some of them, and is to be repeated with "add". And what is deleted is not overwritten on the server's disk.
+    Three things are weaker than in a file. Qdrant knows no transactions over several people: an import that is cut off, or refused since
+    another machine enrols the same people at that moment, may have taken in some of them, and is to be repeated with "add". What is deleted
+    is not overwritten on the server's disk. And two machines that give one name to two people at the same moment are both refused.
     """
 
     def __init__(self, where: str | os.PathLike[str], collection: str = "people", api_key: str | None = None) -> None:
@@ -54,7 +64,7 @@ class QdrantGallery:
             import qdrant_client
         except ImportError:
             raise RuntimeMissingError("expected qdrant-client, found none; pip install 'pocketface[qdrant]'") from None
-        self.where, self.collection = str(where), collection
+        self.where, self.collection, self._closed = str(where), collection, False
         self._models: Any = qdrant_client.models
         self._client: Any
         self._remote = self.where.startswith(("http://", "https://"))
@@ -74,7 +84,8 @@ class QdrantGallery:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Ends the connection; the gallery cannot be used afterwards."""
+        self._closed = True
         self._client.close()
 
     def __len__(self) -> int:
@@ -166,22 +177,19 @@ class QdrantGallery:
     def merge(self, entries: Iterable[Entry], taken: Taken = "refuse") -> Merged:
         """As `Gallery.merge`, but person by person: see the class."""
         check_taken(taken)
-        checked = [
-            (
-                dataclasses.replace(person, name=check_name(person.name), metadata=check_metadata(person.metadata)),
-                [(model, created, check_templates(vector, model)[0]) for model, created, vector in rows],
-            )
-            for person, rows in entries
-        ]
-        here = [self._here(person) for person, _ in checked]
-        if taken == "refuse" and (any(here) or len({person.name for person, _ in checked}) < len(checked)):
-            raise _taken()
+        checked = check_entries(entries)
+        if taken == "refuse":
+            ids, names = {person.id for person, _ in checked}, {person.name for person, _ in checked}
+            if len(ids) < len(checked) or len(names) < len(checked) or any(self._here(person) for person, _ in checked):
+                raise _taken()
         counts = {"enrolled": 0, "skipped": 0, "replaced": 0, "added": 0}
         for person, rows in checked:
             id = self._here(person)
             if id is None:
                 self._insert(person, rows)
                 counts["enrolled"] += 1
+            elif taken == "refuse":  # another machine enrolled them meanwhile
+                raise _taken()
             elif taken == "skip":
                 counts["skipped"] += 1
             elif taken == "replace":
@@ -330,6 +338,8 @@ class QdrantGallery:
     @contextmanager
     def _typed(self, otherwise: type[GalleryReadError] | type[GalleryWriteError]) -> Iterator[None]:
         """The client's errors as ours."""
+        if self._closed:
+            raise GalleryClosedError(f"{self.where}: expected an open gallery, got a closed one; open it again")
         from qdrant_client.http.exceptions import ApiException
 
         try:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from runtime_py.errors import GalleryDuplicateError, GalleryError, GalleryFormatError, GalleryModelError, GalleryPersonError
-from runtime_py.gallery.people import Person, Template, TemplateModel, Vectors, check_metadata, check_name, check_templates
+from runtime_py.gallery.people import Person, Row, Template, TemplateModel, check_metadata, check_name, check_templates
 
 OTHER_BYTES = "expected the bytes that were written, got others"
 
@@ -75,9 +75,9 @@ def enrol(
     key: str,
     created: int,
     metadata: dict[str, str],
-    templates: Sequence[tuple[TemplateModel, Vectors, int]],
+    templates: Sequence[Row],
 ) -> Person:
-    """Writes a person and their templates: (model, float32 `[D]`, created). Errors: GalleryDuplicateError where somebody has the name or
+    """Writes a person and their templates. Errors: GalleryDuplicateError where somebody has the name or
     the id `key`; those of `add`."""
     check_free(connection, name)
     if connection.execute("SELECT 1 FROM people WHERE id = ?", (key,)).fetchone() is not None:
@@ -89,9 +89,9 @@ def enrol(
     return person_of(connection, number)
 
 
-def add(connection: sqlite3.Connection, person: int, templates: Sequence[tuple[TemplateModel, Vectors, int]]) -> None:
+def add(connection: sqlite3.Connection, person: int, templates: Sequence[Row]) -> None:
     """Writes templates of the person of that row number. Error: GalleryModelError where the same model's have another size."""
-    for model, vector, created in templates:
+    for model, created, vector in templates:
         values = (model.sha256, model.variant, model.size)
         connection.execute("INSERT OR IGNORE INTO models (sha256, variant, size) VALUES (?, ?, ?)", values)
         found, size = connection.execute("SELECT id, size FROM models WHERE sha256 = ?", values[:1]).fetchone()
@@ -110,8 +110,8 @@ def note_removal(connection: sqlite3.Connection, count: int) -> None:
         connection.execute("UPDATE removals SET count = count + 1")
 
 
-def vectors_of(connection: sqlite3.Connection, person: int) -> Iterator[tuple[TemplateModel, int, Vectors]]:
-    """Of the person of that row number: model, created, float32 `[D]`. Error: GalleryFormatError for a damaged one."""
+def vectors_of(connection: sqlite3.Connection, person: int) -> Iterator[Row]:
+    """The templates of the person of that row number, oldest first. Error: GalleryFormatError for a damaged one."""
     rows = connection.execute(
         "SELECT vector, crc32, created, sha256, variant, size FROM templates JOIN models ON models.id = templates.model "
         "WHERE person = ? ORDER BY number",

@@ -8,14 +8,13 @@ else is written there. Two processes may write: a change waits for the other's t
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sqlite3
 import threading
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,17 +37,16 @@ from runtime_py.gallery import records
 from runtime_py.gallery.file import check_place, exists, nobody, opened, typed
 from runtime_py.gallery.people import (
     LENGTH_TOLERANCE,
+    Entry,
     Person,
     TemplateModel,
-    Vectors,
+    check_entries,
     check_metadata,
     check_name,
     check_templates,
 )
 from runtime_py.gallery.search import Index, check_top
 
-Entry = tuple[Person, Sequence[tuple[TemplateModel, int, Vectors]]]
-"""A person and their templates: (model, created, float32 `[D]`)."""
 Taken = Literal["refuse", "skip", "replace", "add"]
 
 
@@ -156,7 +154,7 @@ class Gallery:
         """
         name, rows, metadata = check_name(name), check_templates(templates, model), check_metadata(metadata or {})
         with self._changing() as connection:
-            return records.enrol(connection, name, str(uuid.uuid4()), _now(), metadata, [(model, row, _now()) for row in rows])
+            return records.enrol(connection, name, str(uuid.uuid4()), _now(), metadata, [(model, _now(), row) for row in rows])
 
     def add(self, id: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
         """More templates of somebody who is enrolled; also how one enrols again with a new model while the old one goes on
@@ -164,7 +162,7 @@ class Gallery:
         rows = check_templates(templates, model)
         with self._changing() as connection:
             number = records.number_of(connection, id)
-            records.add(connection, number, [(model, row, _now()) for row in rows])
+            records.add(connection, number, [(model, _now(), row) for row in rows])
             return records.person_of(connection, number)
 
     def re_enrol(self, id: str, templates: npt.NDArray[np.floating], model: TemplateModel) -> Person:
@@ -173,7 +171,7 @@ class Gallery:
         with self._changing() as connection:
             number = records.number_of(connection, id)
             records.note_removal(connection, connection.execute("DELETE FROM templates WHERE person = ?", (number,)).rowcount)
-            records.add(connection, number, [(model, row, _now()) for row in rows])
+            records.add(connection, number, [(model, _now(), row) for row in rows])
             return records.person_of(connection, number)
 
     def rename(self, id: str, name: str) -> Person:
@@ -239,16 +237,10 @@ class Gallery:
 
         Somebody is here already where the id is, or else the name. `taken` says what then: "refuse" all, "skip" them, "replace" their
         templates, or "add" the templates that they don't have yet. Errors: GalleryDuplicateError; GalleryError for another word; those
-        of `enrol`.
+        of `check_entries`.
         """
         check_taken(taken)
-        checked = [
-            (
-                dataclasses.replace(person, name=check_name(person.name), metadata=check_metadata(person.metadata)),
-                [(model, check_templates(vector, model)[0], created) for model, created, vector in templates],
-            )
-            for person, templates in entries
-        ]
+        checked = check_entries(entries)
         counts = {"enrolled": 0, "skipped": 0, "replaced": 0, "added": 0}
         with self._changing() as connection:
             for person, templates in checked:
@@ -265,7 +257,7 @@ class Gallery:
                     counts["replaced"] += 1
                 else:
                     held = {(model, vector.tobytes()) for model, _, vector in records.vectors_of(connection, row[0])}
-                    records.add(connection, row[0], [item for item in templates if (item[0], item[1].tobytes()) not in held])
+                    records.add(connection, row[0], [row for row in templates if (row[0], row[2].tobytes()) not in held])
                     counts["added"] += 1
         return Merged(**counts)
 

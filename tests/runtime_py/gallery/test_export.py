@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runtime_py import errors
-from runtime_py.gallery import Gallery, export
+from runtime_py.gallery import Gallery, Person, export
 from runtime_py.gallery.export import export_people, import_people, seal, unseal
 from tests.runtime_py.gallery.faces import model, unit
 
@@ -96,6 +96,22 @@ def test_people_who_are_here_already(exported: Path, tmp_path: Path) -> None:
         assert len(gallery.named("Ann").templates) == 4, "what is there is not added twice"
         assert import_people(gallery, exported, PASSPHRASE, "replace").replaced == 2
         assert len(gallery.named("Ann").templates) == 3
+
+
+@pytest.mark.parametrize(
+    ("person", "count"),
+    [
+        (Person("Ann", "Ann", 1, ()), 1),
+        (Person("00000000-0000-4000-8000-000000000001", "Ann", -1, ()), 1),
+        (Person("00000000-0000-4000-8000-000000000001", "Ann", 2**53, ()), 1),
+        (Person("00000000-0000-4000-8000-000000000001", "Ann", 1, ()), 0),
+    ],
+)
+def test_nobody_is_taken_in_who_could_not_be_exported_again(tmp_path: Path, person: Person, count: int) -> None:
+    with Gallery(tmp_path / "people") as gallery:
+        with pytest.raises(errors.GalleryError):
+            gallery.merge([(person, [(model(), 1, unit(1)[0])] * count)])
+        assert len(gallery) == 0
 
 
 class _Missing:

@@ -12,7 +12,7 @@ import pytest
 
 import runtime_py
 from runtime_py import errors
-from runtime_py.gallery import Gallery, Identifier, PeopleGallery, QdrantGallery, TemplateModel, export_people, import_people
+from runtime_py.gallery import Gallery, Identifier, PeopleGallery, Person, QdrantGallery, TemplateModel, export_people, import_people
 from tests.runtime_py.gallery.faces import SIZE, model, unit
 from toolchain.data.synthetic import Identity, View, photograph
 
@@ -105,6 +105,39 @@ def test_people_move_between_a_file_and_qdrant(qdrant: QdrantGallery, tmp_path: 
     assert len(qdrant.person(ann.id).templates) == 3, "what is there is not added twice"
     assert import_people(qdrant, tmp_path / "x.pfpeople", "correct horse", "replace").replaced == 2
     assert qdrant.person(ann.id) == ann
+
+
+ID = "00000000-0000-4000-8000-00000000000{}"
+
+
+def test_an_import_that_is_to_refuse_never_adds_to_anybody(qdrant: QdrantGallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = (Person(ID.format(1), "Ann", 1, ()), [(model(), 1, unit(1)[0])])
+    with Gallery(tmp_path / "people") as file:
+        for id, name in ((ID.format(1), "Bob"), (ID.format(2), "Ann")):
+            for gallery in (file, qdrant):
+                with pytest.raises(errors.GalleryDuplicateError):
+                    gallery.merge([ann, (Person(id, name, 1, ()), [(model(), 1, unit(2)[0])])])
+                assert len(gallery) == 0
+    found = iter([None])  # as the other machine was a moment later
+
+    def here(person: Person) -> str | None:
+        for nobody in found:
+            qdrant.enrol("Ann", unit(9), model())
+            return nobody
+        return QdrantGallery._here(qdrant, person)
+
+    monkeypatch.setattr(qdrant, "_here", here)
+    with pytest.raises(errors.GalleryDuplicateError):
+        qdrant.merge([ann])
+    assert len(qdrant.named("Ann").templates) == 1
+
+
+def test_a_closed_one_says_so() -> None:
+    gallery = QdrantGallery(":memory:")
+    gallery.close()
+    for read in (gallery.people, gallery.models, gallery.__len__):
+        with pytest.raises(errors.GalleryClosedError):
+            read()
 
 
 def test_what_makes_no_sense_is_refused_as_by_the_file(qdrant: QdrantGallery) -> None:
