@@ -150,8 +150,21 @@ def test_search_sees_every_change_of_its_own_and_of_another_process(path: Path) 
         assert one.search(rows[2], model())[0][1] == pytest.approx(1, abs=1e-6)
         other.delete(ann.id)
         assert {person.name for person, _ in one.search(rows[2], model(), top=5)} == {"Bob"}
+        assert other.search(rows[1], model())[0][0].name == "Bob"
         assert one.delete_all() == 1
-        assert other.search(rows[0], model()) == []
+        assert one.search(rows[0], model()) == other.search(rows[0], model()) == []
+
+
+def test_who_is_merged_is_told_by_the_id_and_only_then_by_the_name(path: Path) -> None:
+    """Ann was called Bob where she comes from: it is she whose templates are replaced."""
+    rows = unit(1, 3)
+    with Gallery(path) as gallery:
+        bob = gallery.enrol("Bob", rows[0], model())
+        ann = gallery.enrol("Ann", rows[1], model())
+        assert gallery.merge([(replace(ann, name="Bob"), [(model(), 1, rows[2])])], "replace").replaced == 1
+        held = {person.id: [vector for _, _, vector in templates] for person, templates in gallery.entries()}
+        assert np.array_equal(held[ann.id], rows[2:]) and np.array_equal(held[bob.id], rows[:1])
+        assert gallery.person(ann.id).name == "Ann"
 
 
 def test_after_an_update_of_the_model_people_are_listed_and_match_by_the_old_one(path: Path) -> None:
