@@ -11,7 +11,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runtime_py.bundle import Bundle
@@ -259,10 +259,10 @@ def _by_person(options: Namespace, identifier: Identifier) -> Iterator[tuple[str
         return
     folders: dict[str, list[Named]] = {}
     for photograph in found:
-        parts = photograph.name.split("/")
-        if len(parts) < 2:
-            raise SourceError(f"{photograph.name}: expected <name>/<photograph>, got no folder; give --name")
-        folders.setdefault(parts[-2], []).append(photograph)
+        folder = PurePosixPath(photograph.name).parent.name
+        if folder in ("", ".."):
+            raise SourceError(f"{photograph.name}: expected <name>/<photograph>, got no folder with a name; give --name")
+        folders.setdefault(folder, []).append(photograph)
     yield from folders.items()
 
 
@@ -379,7 +379,8 @@ def take_in(options: Namespace) -> int:
 def check(options: Namespace) -> int:
     """Checks a gallery's file."""
     with Gallery(options.gallery, create=False) as gallery:
-        problems, count = gallery.check(), len(gallery)
+        problems = gallery.check()
+        count = None if problems else len(gallery)  # which a damaged file may not tell
     _say(options, {"people": count, "problems": problems}, "\n".join(problems) or f"{options.gallery}: {count} people, nothing is wrong")
     return FAILED if problems else OK
 
@@ -392,7 +393,7 @@ def _read_passphrase(options: Namespace, twice: bool = False) -> str:
             raise GalleryReadError(
                 f"{options.passphrase_file}: expected a passphrase on its first line, cannot read it ({error})"
             ) from None
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise GalleryKeyError("expected a terminal to ask for the passphrase, got none; give --passphrase-file")
     try:
         passphrase = getpass.getpass("passphrase: ")

@@ -16,6 +16,8 @@ APPLICATION_ID = 0x50464741
 """SQLite's application_id of a gallery: "PFGA"."""
 VERSION = 1
 """SQLite's user_version. A later one is refused."""
+_OBJECTS = {*(("table", name) for name in ("models", "people", "templates", "removals")), ("index", "templates_of_person")}
+"""What the file consists of. A view or a trigger, which a reader would run, is none of it."""
 _PATIENCE_SECONDS = 30.0
 """How long a change waits for another process's to end."""
 
@@ -46,12 +48,15 @@ def opened(path: Path, create: bool) -> sqlite3.Connection:
             raise GalleryReadError(f"{path}: expected a gallery, found nothing; enrol somebody first")
         _make(path)
     with typed(path, GalleryReadError):
-        connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+        # Absolute, since SQLite has files that are none: ":memory:".
+        connection = sqlite3.connect(path.absolute(), timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.text_factory = _text
         try:
             found = connection.execute("PRAGMA application_id").fetchone()[0]
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if found != APPLICATION_ID:
-                raise GalleryFormatError(f"{path}: expected a gallery, got another SQLite file")
+                what = "another SQLite file" if os.path.getsize(path) else "an empty file"
+                raise GalleryFormatError(f"{path}: expected a gallery, got {what}")
             if version != VERSION:
                 raise GalleryVersionError(f"{path}: expected a gallery of version {VERSION}, got {version}; update pocketface")
             for pragma in (
@@ -62,11 +67,17 @@ def opened(path: Path, create: bool) -> sqlite3.Connection:
                 "trusted_schema = OFF",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            connection.execute("SELECT count FROM removals").fetchone()
+            if set(connection.execute("SELECT type, name FROM sqlite_master WHERE name NOT GLOB 'sqlite_*'")) != _OBJECTS:
+                raise GalleryFormatError(f"{path}: expected a gallery's tables and nothing else, got others; restore a copy or an export")
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _text(data: bytes) -> str:
+    """SQLite's own error for what is no UTF-8 quotes it, which may be somebody's name, and is that of a file that cannot be read."""
+    return data.decode()
 
 
 def nobody() -> sqlite3.Connection:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from runtime_py.errors import GalleryDuplicateError, GalleryError, GalleryFormatError, GalleryModelError, GalleryPersonError
-from runtime_py.gallery.people import Person, Row, Template, TemplateModel, check_metadata, check_name, check_templates
+from runtime_py.gallery.people import Person, Row, Template, TemplateModel, check_metadata, check_name, check_templates, is_text
 
 OTHER_BYTES = "expected the bytes that were written, got others"
 
@@ -51,13 +51,16 @@ def checked_person(key: Any, name: Any, created: Any, metadata: Any) -> Person:
 
 
 def person_of(connection: sqlite3.Connection, number: int) -> Person:
-    """The person of that row number, which must exist."""
-    return people_where(connection, "WHERE people.number = ?", number)[0]
+    """The person of that row number, which another row names. Error: GalleryFormatError where there is none."""
+    found = people_where(connection, "WHERE people.number = ?", number)
+    if not found:
+        raise GalleryFormatError("expected the person that a row refers to, found nobody; restore a copy or an export")
+    return found[0]
 
 
 def number_of(connection: sqlite3.Connection, id: str) -> int:
     """The row number of the person of that id. Error: GalleryPersonError where there is none."""
-    row = connection.execute("SELECT number FROM people WHERE id = ?", (id,)).fetchone()
+    row = connection.execute("SELECT number FROM people WHERE id = ?", (id,)).fetchone() if is_text(id) else None
     if row is None:
         raise GalleryPersonError("expected the id of somebody who is enrolled, got another; list the people to see who is")
     return int(row[0])

@@ -35,10 +35,10 @@ class Candidate:
 
 
 def check_top(top: int) -> int:
-    """Error: GalleryError where it is not 1 or more."""
-    if top < 1:
-        raise GalleryError(f"search: expected 1 or more people to list, got {top}")
-    return top
+    """Error: GalleryError where it is not a whole number of 1 or more."""
+    if not (isinstance(top, int | np.integer) and top >= 1):
+        raise GalleryError(f"search: expected 1 or more people to list, got {top!r:.40}")
+    return int(top)
 
 
 class Index:

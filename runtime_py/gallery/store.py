@@ -219,7 +219,7 @@ class Gallery:
                 if not len(index):
                     self._refuse_other_models(connection, model)
                 found = index.search(vector, top)
-                return [(records.people_where(connection, "WHERE people.number = ?", item.person)[0], item.similarity) for item in found]
+                return [(records.person_of(connection, item.person), item.similarity) for item in found]
 
     def index(self, model: TemplateModel, int8: bool = False) -> Index:
         """The templates of `model` in memory, as `search` uses them; candidates' numbers go to `person_of`. Not to be changed."""
@@ -227,10 +227,10 @@ class Gallery:
             return self._index(connection, model, int8)
 
     def entries(self) -> list[Entry]:
-        """Everybody with the templates themselves, oldest first: what an export holds."""
+        """Everybody, by name, with the templates themselves, oldest first: what an export holds."""
         with self._reading() as connection:
-            numbers = dict(connection.execute("SELECT id, number FROM people"))
-            return [(person, tuple(records.vectors_of(connection, numbers[person.id]))) for person in records.people_where(connection, "")]
+            numbers = connection.execute("SELECT number FROM people ORDER BY name").fetchall()
+            return [(records.person_of(connection, number), tuple(records.vectors_of(connection, number))) for (number,) in numbers]
 
     def merge(self, entries: Iterable[Entry], taken: Taken = "refuse") -> Merged:
         """Takes in people with the ids and times that they have elsewhere, all of them or none: what an import does.
@@ -263,25 +263,14 @@ class Gallery:
 
     def check(self) -> list[str]:
         """What is wrong with the file, a line each: SQLite's own check of its structure, then every person, model and template, with the
-        person's id. None: nothing is."""
+        person's id, as far as they can be read. None: nothing is."""
         problems: list[str] = []
-        with self._reading() as connection:
-            problems += [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            problems += [f"{row[0]}: a row refers to nothing" for row in connection.execute("PRAGMA foreign_key_check")]
-            if connection.execute("SELECT count(*) FROM removals WHERE typeof(count) = 'integer'").fetchone()[0] != 1:
-                problems.append("removals: expected one count, got another number of them")
-            for key, name, created, metadata in connection.execute("SELECT id, name, created, metadata FROM people"):
-                problems += _problems(lambda row=(key, name, created, metadata): records.checked_person(*row))  # type: ignore[misc]
-            for model in connection.execute("SELECT sha256, variant, size FROM models"):
-                problems += _problems(lambda model=model: TemplateModel(*model))  # type: ignore[misc]
-            rows = connection.execute(
-                "SELECT people.id, templates.number, vector, crc32, sha256, variant, size FROM templates "
-                "JOIN models ON models.id = templates.model JOIN people ON people.number = templates.person"
-            )
-            for key, number, blob, crc32, *model in rows:
-                reason = records.wrong(blob, crc32, model)
-                if reason is not None:
-                    problems.append(f"person {key}: template {number}: {reason}")
+        try:
+            with self._reading() as connection:
+                for problem in _problems(connection):
+                    problems.append(problem)
+        except GalleryFormatError as error:  # what comes behind cannot be read
+            problems.append(str(error))
         return problems
 
     def _index(self, connection: sqlite3.Connection, model: TemplateModel, int8: bool) -> Index:
@@ -370,7 +359,30 @@ class _Loaded:
             self.last = chunk[-1][0]
 
 
-def _problems(read: Callable[[], object]) -> list[str]:
+def _problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """What `Gallery.check` finds."""
+    for (found,) in connection.execute("PRAGMA integrity_check"):
+        if found != "ok":
+            yield " ".join(found.split())
+    for table, *_ in connection.execute("PRAGMA foreign_key_check"):
+        yield f"{table}: a row refers to nothing"
+    if connection.execute("SELECT count(*) FROM removals WHERE typeof(count) = 'integer'").fetchone()[0] != 1:
+        yield "removals: expected one count, got another number of them"
+    for person in connection.execute("SELECT id, name, created, metadata FROM people"):
+        yield from _problem(lambda person=person: records.checked_person(*person))  # type: ignore[misc]
+    for model in connection.execute("SELECT sha256, variant, size FROM models"):
+        yield from _problem(lambda model=model: TemplateModel(*model))  # type: ignore[misc]
+    rows = connection.execute(
+        "SELECT people.id, templates.number, vector, crc32, sha256, variant, size FROM templates "
+        "JOIN models ON models.id = templates.model JOIN people ON people.number = templates.person"
+    )
+    for key, number, blob, crc32, *model in rows:
+        reason = records.wrong(blob, crc32, model)
+        if reason is not None:
+            yield f"person {key}: template {number}: {reason}"
+
+
+def _problem(read: Callable[[], object]) -> list[str]:
     """What keeps a row from being read."""
     try:
         read()

@@ -261,6 +261,9 @@ def test_no_passphrase_at_the_prompt_is_one_line(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("getpass.getpass", ends)
     assert main(["import", str(tmp_path / "people"), str(tmp_path / "x.pfpeople")]) == 2
     assert capfd.readouterr().err == "error: passphrase: expected one, got the end of the input; nothing was written\n"
+    monkeypatch.setattr(sys, "stdin", None)  # as after `<&-`
+    assert main(["import", str(tmp_path / "people"), str(tmp_path / "x.pfpeople")]) == 2
+    assert capfd.readouterr().err == "error: expected a terminal to ask for the passphrase, got none; give --passphrase-file\n"
 
 
 def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from runtime_py.gallery.identifier import Identifier
 from runtime_py.photographs import Named
 from runtime_py.quality import quality
 from runtime_py.recognizer import Recognizer
+from tests.runtime_py.gallery.faces import model, unit
 from toolchain.bundling.golden import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 
@@ -142,6 +144,34 @@ def test_the_command_line_enrols_identifies_exports_and_forgets(
     assert code == 2 and "enrol somebody first" in err and err.count("\n") == 1
     code, _, err = run("forget", gallery)
     assert code == 2 and "--everybody" in err
+
+
+def test_nobody_is_called_by_a_folder_that_has_no_name(
+    face_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "1.png").write_bytes(png(drawn(0)))
+    with tarfile.open(tmp_path / "ann.tar", "w") as archive:
+        archive.add(tmp_path / "1.png", "./1.png")  # as `tar -C ann -cf ann.tar .` names it
+    monkeypatch.chdir(tmp_path / "below")
+    for path in ("../1.png", "../ann.tar"):
+        assert main(["enrol", str(face_bundle), path, "--gallery", "people"]) == 2
+        assert "give --name" in capsys.readouterr().err and not Path("people").exists()
+
+
+def test_check_of_a_damaged_file_has_a_code_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "people"
+    with Gallery(path) as gallery:
+        for number in range(200):
+            gallery.enrol(f"{number}", unit(number), model())
+    data = bytearray(path.read_bytes())
+    data[-4096:-3896] = b"\x55" * 200
+    path.write_bytes(data)
+    assert main(["check", str(path)]) == 4
+    assert "malformed" in capsys.readouterr().out
+    assert main(["check", str(path), "--json"]) == 4
+    stated = json.loads(capsys.readouterr().out)
+    assert stated["people"] is None and stated["problems"]
 
 
 def test_damaged_galleries_give_one_line(face_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import uuid
 import zlib
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -261,6 +264,30 @@ def test_what_is_no_gallery_is_refused(path: Path, tmp_path: Path) -> None:
         Gallery(tmp_path)
 
 
+def test_a_name_that_sqlite_keeps_in_memory_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Gallery(":memory:") as gallery:
+        gallery.enrol("Ann", unit(1), model())
+    with Gallery(tmp_path / ":memory:", create=False) as gallery:
+        assert gallery.named("Ann")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE removals",
+        "CREATE TABLE more (x)",
+        "CREATE VIEW more AS WITH RECURSIVE endless(x) AS (SELECT 1 UNION ALL SELECT x FROM endless) SELECT x FROM endless",
+        "CREATE TRIGGER more AFTER INSERT ON people BEGIN DELETE FROM people; END",
+    ],
+)
+def test_a_file_with_other_tables_than_a_gallery_has_is_refused(path: Path, sql: str) -> None:
+    with sqlite3.connect(made(path)) as connection:
+        connection.execute(sql)
+    with pytest.raises(errors.GalleryFormatError, match="tables and nothing else"):
+        Gallery(path)
+
+
 def test_a_later_version_is_refused(path: Path) -> None:
     with sqlite3.connect(made(path)) as connection:
         connection.execute("PRAGMA user_version = 2")
@@ -346,6 +373,53 @@ def test_a_row_of_another_kind_is_found_and_never_a_stack_trace(path: Path, sql:
                 read()
             except errors.GalleryError as error:
                 assert "\n" not in str(error)
+
+
+def test_what_is_no_text_is_found_and_not_quoted(path: Path) -> None:
+    changed(path, "UPDATE people SET name = CAST(x'416e6eff' AS TEXT) WHERE number = 3")  # "Ann" and a byte that UTF-8 does not have
+    with Gallery(path) as gallery:
+        assert gallery.check() and "Ann" not in "".join(gallery.check())
+        for read in (gallery.people, gallery.entries):
+            with pytest.raises(errors.GalleryFormatError) as caught:
+                read()
+            assert "Ann" not in str(caught.value)
+
+
+def test_a_template_of_a_person_who_is_gone_is_found_and_never_a_stack_trace(path: Path) -> None:
+    changed(path, "DELETE FROM people WHERE number = 3")
+    with Gallery(path) as gallery:
+        assert gallery.check() == ["templates: a row refers to nothing"]
+        with pytest.raises(errors.GalleryFormatError, match="found nobody"):
+            gallery.search(unit(2), model())
+
+
+def test_check_says_what_it_found_of_a_file_that_cannot_be_read_whole(path: Path) -> None:
+    with Gallery(path) as gallery:
+        for number in range(200):
+            gallery.enrol(f"{number}", unit(number, 2), model())
+    whole = path.read_bytes()
+    for seed in range(20):
+        page = int(np.random.default_rng(seed).integers(1, len(whole) // 4096))
+        path.write_bytes(whole[: 4096 * page] + b"\x55" * 200 + whole[4096 * page + 200 :])
+        with Gallery(path) as gallery:
+            problems = gallery.check()
+            assert problems and not any("\n" in problem for problem in problems), page
+            with suppress(errors.GalleryError):
+                gallery.entries()
+
+
+def test_what_names_nobody_is_said_as_that_and_not_as_damage(path: Path) -> None:
+    with Gallery(path) as gallery:
+        ann = gallery.enrol("Ann", unit(1), model())
+        for id in (uuid.UUID(ann.id), None, "\ud800"):
+            with pytest.raises(errors.GalleryPersonError):
+                gallery.person(id)  # type: ignore[arg-type]
+        for name in (None, 5):
+            with pytest.raises(errors.GalleryNameError):
+                gallery.rename(ann.id, name)  # type: ignore[arg-type]
+        for top in (2.5, "3", None):
+            with pytest.raises(errors.GalleryError, match="1 or more people"):
+                gallery.search(unit(1), model(), top=top)  # type: ignore[arg-type]
 
 
 def test_a_new_file_takes_no_value_of_another_kind(path: Path) -> None:
