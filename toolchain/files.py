@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,16 +16,14 @@ from toolchain.errors import DataError
 def partial(path: Path) -> Iterator[Path]:
     """A name in the folder of `path` to write to. It gets the name `path` when the block ends well, and is removed when
     it does not, also by Ctrl-C. Error: DataError where the folder cannot be written to."""
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        temporary.touch(exist_ok=False)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); give another place") from None
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); give another place or make room") from None
@@ -57,15 +55,15 @@ def partial_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not path.is_dir():
         raise DataError(f"{path}: expected a folder or a free name, got a file; give another place")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        temporary.mkdir()
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}); give another place") from None
     aside = temporary.with_suffix(".old")
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
         if path.exists():
             os.replace(path, aside)
         os.replace(temporary, path)
@@ -78,8 +76,7 @@ def partial_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _umask() -> int:
-    """The mask for new files; mkstemp makes files that only their owner can read."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _beside(path: Path) -> Path:
+    """A name that nobody has yet in the folder of `path`. Not by tempfile, which lets the owner alone read: what is made under it has
+    the mode that the umask leaves, and that cannot be asked for without changing it under other threads."""
+    return path.parent / f".{path.name}.{secrets.token_hex(4)}.part"

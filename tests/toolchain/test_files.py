@@ -68,6 +68,16 @@ def test_a_new_file_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "whole").stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
 
 
+def test_a_write_does_not_touch_the_umask_which_other_threads_write_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(mask: int) -> int:
+        raise AssertionError(f"the umask was set to {mask:o}, if only for a moment")
+
+    monkeypatch.setattr(os, "umask", refused)
+    files.write(tmp_path / "file", "text")
+    with files.partial_folder(tmp_path / "folder"):
+        pass
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file/out"):
