@@ -16,10 +16,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from toolchain import files
 from toolchain.compress.fold_batch_norm import fold_batch_norms
 from toolchain.convert import flatbuffer
 from toolchain.errors import ConversionError
+from toolchain.kept import KeptBytes
 from toolchain.model import Model
 
 OPSET = 17
@@ -59,8 +59,10 @@ class Onnx2Tf:
         onnx_bytes = to_onnx(model)
         key = hashlib.sha256(WORKER.read_bytes() + Path(flatbuffer.__file__).read_bytes() + onnx_bytes).hexdigest()
         if key not in self._kept:
-            kept = None if self.cache is None else self.cache / f"tflite-{key[:24]}"
-            self._kept[key] = _read_pair(kept) or _convert(onnx_bytes, kept)
+            if self.cache is None:
+                self._kept[key] = _convert(onnx_bytes)
+            else:
+                self._kept[key] = _apart(KeptBytes(self.cache).get(key, lambda: _joined(_convert(onnx_bytes))))
         return self._kept[key]
 
 
@@ -132,8 +134,8 @@ def _slopes_of_its_own(onnx_bytes: bytes) -> bytes:
     return model.SerializeToString(deterministic=True) if shared else onnx_bytes
 
 
-def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:
-    """(float32, float16) from the worker, plain, and kept in the folder `kept`."""
+def _convert(onnx_bytes: bytes) -> tuple[bytes, bytes]:
+    """(float32, float16) from the worker, plain."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         (work / "net.onnx").write_bytes(onnx_bytes)  # a copy: onnx2tf overwrites what it reads
@@ -151,23 +153,18 @@ def _convert(onnx_bytes: bytes, kept: Path | None) -> tuple[bytes, bytes]:
         if done.returncode != 0:
             raise ConversionError(f"ONNX to TFLite by onnx2tf: {_last_line(done.stderr or done.stdout)}")
         pair = tuple(flatbuffer.plain((work / f"{name}.tflite").read_bytes()) for name in FORMS)
-    if kept is not None:
-        _keep_pair(kept, (pair[0], pair[1]))
     return pair[0], pair[1]
 
 
-def _read_pair(kept: Path | None) -> tuple[bytes, bytes] | None:
-    if kept is None or not kept.is_dir():
-        return None
-    pair = [(kept / f"{name}.tflite").read_bytes() for name in FORMS]
-    return pair[0], pair[1]
+def _joined(pair: tuple[bytes, bytes]) -> bytes:
+    """Both as one: the length of the first in 8 bytes, then the two."""
+    return len(pair[0]).to_bytes(8, "little") + pair[0] + pair[1]
 
 
-def _keep_pair(kept: Path, pair: tuple[bytes, bytes]) -> None:
-    """Both files or none."""
-    with files.partial_folder(kept) as folder:
-        for name, content in zip(FORMS, pair, strict=True):
-            (folder / f"{name}.tflite").write_bytes(content)
+def _apart(joined: bytes) -> tuple[bytes, bytes]:
+    """What `_joined` was given."""
+    end = 8 + int.from_bytes(joined[:8], "little")
+    return joined[8:end], joined[end:]
 
 
 def _first_line(text: str) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import toolchain
 from tests.toolchain import tiny_nets
-from toolchain.convert import tensorflow_worker
+from toolchain.convert import route, tensorflow_worker
 from toolchain.convert.route import Onnx2Tf, to_onnx
 from toolchain.errors import ConversionError
 from toolchain.model import Model
@@ -47,14 +47,22 @@ def test_another_process_folder_home_hash_seed_time_zone_and_thread_count_give_t
     assert not list(tmp_path.iterdir())  # nothing is left in the working directory or in HOME
 
 
-def test_a_kept_conversion_is_read_and_not_made_again() -> None:
-    kept = tiny_nets.session_folder() / "tflite"
-    first = tiny_nets.converter().float32(tiny_nets.folded())
-    files = sorted(kept.rglob("*.tflite"))
-    assert first in [file.read_bytes() for file in files]
-    written = {file: file.stat().st_mtime_ns for file in files}
-    assert Onnx2Tf(kept).float32(tiny_nets.folded()) == first
-    assert {file: file.stat().st_mtime_ns for file in sorted(kept.rglob("*.tflite"))} == written
+def test_a_kept_conversion_is_read_and_not_made_again_unless_it_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+
+    def counted(onnx_bytes: bytes) -> tuple[bytes, bytes]:
+        runs.append(onnx_bytes)
+        return b"float32", b"16"
+
+    monkeypatch.setattr(route, "_convert", counted)
+    model = tiny_nets.folded()
+    assert (Onnx2Tf(tmp_path).float32(model), Onnx2Tf(tmp_path).float16(model)) == (b"float32", b"16")
+    assert len(runs) == 1
+    (kept,) = tmp_path.iterdir()
+    for damage in (kept.read_bytes()[:-1], b""):
+        kept.write_bytes(damage)
+        assert Onnx2Tf(tmp_path).float16(model) == b"16"
+    assert len(runs) == 3
 
 
 def test_the_onnx_has_one_image_in_and_one_embedding_out_and_is_the_same_each_time() -> None:
