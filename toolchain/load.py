@@ -26,6 +26,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 import toolchain.backbones
+from runtime_py import typed_json
 from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.backbones import Backbone
@@ -47,6 +48,16 @@ class Header:
     backbone: Backbone
     input: InputContract
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """The metadata's entry as JSON states it; what `backbone` has beside "type" are the settings of that class."""
+
+    version: int
+    backbone: Mapping[str, Any]
+    input: InputContract
+    provenance: Mapping[str, Any]
 
 
 def save_model(path: Path, model: Model, provenance: Mapping[str, Any] | None = None) -> None:
@@ -83,7 +94,7 @@ def load_model(path: Path, contract: InputContract | None = None) -> Model:
         header = read_header(path)
         if contract is not None and contract != header.input:
             raise DataError(f"{path}: expected the input that the file states, {header.input}, got {contract}; leave --input out")
-        return Model(_load_state(path, header.backbone.build()), header.input)
+        return Model(_load_state(path, _built(path, header.backbone)), header.input)
     if contract is None:
         raise DataError(f"{path}: an ONNX file does not say what its pixels mean; state it, for example --input rgb,0..255 or bgr,-1..1")
     from toolchain.from_onnx import net_from_onnx  # here, since onnx2torch imports all of torchvision: seconds that safetensors need not
@@ -103,12 +114,18 @@ def read_header(path: Path) -> Header:
     if _ENTRY not in metadata:
         raise DataError(f"{path}: safetensors without the entry {_ENTRY} that names its backbone; bring the net as ONNX with --input")
     try:
-        facts = json.loads(metadata[_ENTRY])
+        facts = typed_json.parse(metadata[_ENTRY].encode())
         if facts["version"] != VERSION:
             raise DataError(f"{path}: expected weights file version {VERSION}, got {facts['version']}; use the release that wrote it")
-        return Header(_backbone(facts["backbone"]), InputContract(**facts["input"]), facts["provenance"])
+        entry = typed_json.read(_Entry, facts, _ENTRY)
+        return Header(_backbone(entry.backbone), entry.input, entry.provenance)
     except (ValueError, KeyError, TypeError, RecipeError) as error:
         raise DataError(f"{path}: the entry {_ENTRY} cannot be understood ({type(error).__name__}: {error})") from None
+
+
+def find_header(path: Path) -> Header | None:
+    """The same of any weights file; None of ONNX, which says nothing. Error: DataError, also where it cannot be read."""
+    return read_header(path) if _is_safetensors(_read(path)) else None
 
 
 def _read(path: Path) -> bytes:
@@ -129,12 +146,19 @@ def _is_safetensors(data: bytes) -> bool:
     return len(data) > 9 and int.from_bytes(data[:8], "little") <= len(data) - 8 and data[8:9] == b"{"
 
 
-def _backbone(facts: dict[str, Any]) -> Backbone:
-    made = getattr(toolchain.backbones, facts["type"], None)
+def _backbone(settings: Mapping[str, Any]) -> Backbone:
+    made = getattr(toolchain.backbones, str(settings["type"]), None)
     if not (isinstance(made, type) and issubclass(made, Backbone) and made is not Backbone):
-        raise ValueError(f"unknown backbone {facts['type']}")
-    settings: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items() if name != "type"}
-    return made(**settings)
+        raise ValueError(f"unknown backbone {settings['type']}")
+    return typed_json.read(made, {name: value for name, value in settings.items() if name != "type"}, "backbone")
+
+
+def _built(path: Path, backbone: Backbone) -> nn.Module:
+    try:
+        return backbone.build()
+    except (RuntimeError, TypeError, ValueError, MemoryError) as error:  # sizes that no net can have
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: its backbone cannot be built, {backbone}: {reason}; the file is damaged") from None
 
 
 def _load_state(path: Path, net: nn.Module) -> nn.Module:

@@ -203,6 +203,12 @@ def facts(**changed: object) -> dict[str, str]:
         ({"backbone": {"type": "MobileFaceNet", "depth": 3}}, "cannot be understood"),
         ({"input": {"height": 112, "colour": "rgb"}}, "cannot be understood"),
         ({"input": None}, "cannot be understood"),
+        ({"input": {"color": "BGR"}}, "input.color: expected 'rgb' or 'bgr'"),
+        ({"input": {"height": "112"}}, "input.height: expected a whole number"),
+        ({"input": {"scale": None}}, "input.scale: expected a number"),
+        ({"backbone": {"type": "MobileFaceNet", "embedding_size": 1.5}}, "backbone.embedding_size: expected a whole number"),
+        ({"backbone": {"type": "MobileFaceNet", "embedding_size": 10**30}}, "cannot be built"),
+        ({"provenance": [1, 2]}, "provenance: expected an object"),
     ],
 )
 def test_a_header_that_makes_no_sense_is_one_line(tmp_path: Path, changed: dict, message: str) -> None:

@@ -14,7 +14,7 @@ from runtime_py import typed_json
 from runtime_py.manifest import DataSource, Licence
 from runtime_py.typed_json import Items
 from toolchain.errors import DataError
-from toolchain.load import read_header
+from toolchain.load import find_header
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,11 @@ UNSTATED = Provenance(
 def provenance(weights: Path | None) -> Provenance:
     """What a weights file states of itself; UNSTATED where it states nothing (an ONNX file, a model that was trained just
     now). Error: DataError where what it states cannot be read."""
-    if weights is None or weights.suffix != ".safetensors":
-        return UNSTATED
-    stated = dict(read_header(weights).provenance)
-    if "licences" not in stated:
+    header = None if weights is None else find_header(weights)
+    if header is None or "licences" not in header.provenance:
         return UNSTATED
     try:
-        return typed_json.read(Provenance, stated, "provenance", ignore_unknown=True)
+        return typed_json.read(Provenance, dict(header.provenance), "provenance", ignore_unknown=True)
     except typed_json.TypedJsonError as error:
         raise DataError(f"{weights}: {error}; save the weights with licences and data as the manifest has them") from None
 
