@@ -17,6 +17,7 @@ from torch import Tensor, fx, nn
 
 from runtime_py.bundle import InputContract
 from toolchain import onnx_session
+from toolchain.convert.route import OPSET
 from toolchain.errors import DataError
 
 
@@ -24,8 +25,8 @@ def net_from_onnx(name: str, data: bytes, contract: InputContract) -> fx.GraphMo
     """The net of an ONNX file, in evaluation mode: `[N, 3, H, W]` in the contract's range to `[N, D]`.
 
     `name` is used in messages. Errors: DataError where the bytes are no ONNX, where input or output are not those of a
-    face embedder of the contract's size, where a layer is unknown to onnx2torch or misread by it, or where the batch size is fixed
-    in a layer.
+    face embedder of the contract's size, where a layer is unknown to onnx2torch or misread by it, where weights are not of 32 bits, or
+    where the batch size is fixed in a layer.
     """
     model = _parse(name, data)
     _check_input(name, model, contract)
@@ -35,7 +36,9 @@ def net_from_onnx(name: str, data: bytes, contract: InputContract) -> fx.GraphMo
         _constants_as_initializers(model)
         net = onnx2torch.convert(model)
     except Exception as error:  # it trusts the file, and fails on what it did not expect in every way there is
-        raise DataError(f"{name}: onnx2torch cannot make a torch net of it: {_one_line(error)}") from None
+        advice = f"export it at opset {OPSET}, of plain layers"
+        raise DataError(f"{name}: onnx2torch cannot make a torch net of it: {_one_line(error)}; {advice}") from None
+    _check_floats(name, net)
     _plain_layers(net)
     net = _flat_output(net.eval())
     images = _check_runs(name, net, contract)
@@ -67,17 +70,25 @@ def _check_input(name: str, model: onnx.ModelProto, contract: InputContract) -> 
         shape = ["?" if size is None else size for size in sizes]
         size = f"{contract.height} x {contract.width}"
         raise DataError(
-            f"{name}: expected input FLOAT [N, 3, {contract.height}, {contract.width}], got {got} {shape}; export it for faces of {size}, "
-            "the only size that is taken"
+            f"{name}: expected input FLOAT [N, 3, {contract.height}, {contract.width}], got {got} {shape}; export it with 32-bit floats, "
+            f"colours before rows and columns, and faces of {size}, the only size that is taken"
         )
 
 
 def _constants_as_initializers(model: onnx.ModelProto) -> None:
-    """Constant nodes and renamed initializers become initializers: onnx2torch makes plain layers only of such weights."""
+    """Constant nodes, and initializers behind a Cast to float or of another name, become initializers: onnx2torch makes plain layers
+    only of such weights."""
     constants = [node for node in model.graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]
     for node in constants:
         model.graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(node.attribute[0].t), node.output[0]))
         model.graph.node.remove(node)
+    # Weights that are stored in 16 bits, to be computed with in 32.
+    held = {item.name: item for item in model.graph.initializer}
+    for node in [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in held]:
+        if node.attribute[0].i == TensorProto.FLOAT:
+            values = numpy_helper.to_array(held[node.input[0]]).astype(np.float32)
+            model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
+            model.graph.node.remove(node)
     # torch's exporter stores equal tensors once and names the others by Identity nodes.
     held = {item.name: item for item in model.graph.initializer}
     for node in [node for node in model.graph.node if node.op_type == "Identity" and node.input[0] in held]:
@@ -93,6 +104,14 @@ def _any_batch_size(model: onnx.ModelProto) -> None:
         if item.type.tensor_type.shape.dim:
             item.type.tensor_type.shape.dim[0].dim_param = "N"
     del model.graph.value_info[:]
+
+
+def _check_floats(name: str, net: fx.GraphModule) -> None:
+    """Stages, encodings and every comparison take weights of 32 bits."""
+    for parameter, value in net.named_parameters():
+        if value.dtype != torch.float32:
+            got = str(value.dtype).removeprefix("torch.")
+            raise DataError(f"{name}: {parameter}: expected weights of 32-bit floats, got {got}; give the model before it was made that")
 
 
 def _plain_layers(net: fx.GraphModule) -> None:
@@ -152,9 +171,9 @@ def _check_runs(name: str, net: fx.GraphModule, contract: InputContract) -> Tens
     except Exception as error:  # as in conversion
         reason = _one_line(error)
         raise DataError(f"{name}: the net does not run on two images at once ({reason}); export it with a free batch size") from None
-    if both.ndim != 2 or both.shape[0] != 2 or not both.is_floating_point() or not torch.isfinite(both).all():
+    if both.ndim != 2 or both.shape[0] != 2 or both.dtype != torch.float32 or not torch.isfinite(both).all():
         got = f"{str(both.dtype).removeprefix('torch.')} {list(both.shape)}"
-        raise DataError(f"{name}: expected a finite embedding [N, D] of each image, got {got}")
+        raise DataError(f"{name}: expected a finite float32 embedding [N, D] of each image, got {got}")
     # 1e-3 of the embedding's length: batching may change the order of sums in fp32 (about 1e-5 here), not the result.
     if (both[:1] - alone).norm() > 1e-3 * alone.norm():
         raise DataError(f"{name}: an image's embedding depends on its batch; export it in evaluation mode with a free batch size")

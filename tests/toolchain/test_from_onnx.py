@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import nn
 
@@ -178,7 +179,7 @@ def test_slopes_behind_a_linear_layer_become_torchs() -> None:
     "operation", [helper.make_node("Cast", ["f"], ["y"], to=TensorProto.INT64), helper.make_node("ArgMax", ["f"], ["y"], axis=1)]
 )
 def test_an_output_of_integers_is_refused(operation: NodeProto) -> None:
-    with pytest.raises(DataError, match=r"expected a finite embedding \[N, D\] of each image, got int64 \[2, "):
+    with pytest.raises(DataError, match=r"expected a finite float32 embedding \[N, D\] of each image, got int64 \[2, "):
         net(made([helper.make_node("Flatten", ["x"], ["f"]), operation], {}, TensorProto.INT64))
 
 
@@ -191,8 +192,40 @@ def test_an_input_of_another_type_or_size_is_named() -> None:
     model = made([helper.make_node("Flatten", ["x"], ["y"])], {})
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
     with pytest.raises(
-        DataError, match=r"expected input FLOAT \[N, 3, 8, 8\], got FLOAT16 \['\?', 3, 8, 8\]; export it for faces of 8 x 8, the only"
+        DataError, match=r"expected input FLOAT \[N, 3, 8, 8\], got FLOAT16 \['\?', 3, 8, 8\]; export it with 32-bit floats, colours before"
     ):
+        net(model)
+
+
+def in_half(computed: bool) -> ModelProto:
+    """The linear layer's weights in 16 bits: computed with in them too, or cast to 32 first."""
+    nodes = [helper.make_node("Flatten", ["x"], ["flat"])]
+    if computed:
+        nodes += [helper.make_node("Cast", ["flat"], ["low"], to=TensorProto.FLOAT16), helper.make_node("Gemm", ["low", "w"], ["half"])]
+        nodes += [helper.make_node("Cast", ["half"], ["y"], to=TensorProto.FLOAT)]
+    else:
+        nodes += [helper.make_node("Cast", ["w"], ["wide"], to=TensorProto.FLOAT), helper.make_node("Gemm", ["flat", "wide"], ["y"])]
+    return made(nodes, {"w": weights(3 * SIDE * SIDE, 4).astype(np.float16)})
+
+
+def test_weights_stored_in_16_bits_are_read_and_a_net_that_computes_in_them_is_refused() -> None:
+    read = net(in_half(computed=False))
+    assert any(isinstance(layer, nn.Linear) and layer.weight.dtype == torch.float32 for layer in read.modules())
+    with pytest.raises(DataError, match=r"^net\.onnx: [^\n]*weight: expected weights of 32-bit floats, got float16; give the model before"):
+        net(in_half(computed=True))
+
+
+@pytest.mark.parametrize("opset", [11, 13, 20])
+def test_older_and_newer_opsets_are_read(opset: int) -> None:
+    model = embedder([helper.make_node("Relu", ["a"], ["b"])], {})
+    model.opset_import[0].version = opset
+    net(model)
+
+
+def test_an_opset_that_is_too_new_is_one_line_that_names_one_that_is_not() -> None:
+    model = embedder([helper.make_node("Relu", ["a"], ["b"])], {})
+    model.opset_import[0].version, model.ir_version = 22, 10
+    with pytest.raises(DataError, match=r"^net\.onnx: onnx2torch cannot make a torch net of it: [^\n]*; export it at opset 17, of plain"):
         net(model)
 
 
