@@ -307,6 +307,26 @@ def test_what_is_no_tflite_is_refused_before_native_code_sees_it(tflite: bytes) 
             check_tflite(memoryview(data), what)
 
 
+def test_a_root_table_lies_where_flatbuffers_lay_one() -> None:
+    """A file of nothing but its root table and vtable, and the same with one number that no writer gives."""
+
+    def file(root: int = 16, vtable: int = 8, vtable_size: int = 4, table_size: int = 4) -> memoryview:
+        data = bytearray(24)
+        struct.pack_into("<I4s", data, 0, root, b"TFL3")
+        struct.pack_into("<HH", data, vtable, vtable_size, table_size)
+        struct.pack_into("<i", data, root, root - vtable)
+        return memoryview(bytes(data))
+
+    for right in (file(), file(vtable_size=16), file(table_size=8), file(root=20, vtable=10)):
+        check_tflite(right, "right")
+    for wrong in (file(root=18), file(vtable=9), file(vtable_size=5), file(vtable_size=2), file(table_size=3)):
+        with pytest.raises(BundleModelError):
+            check_tflite(wrong, "wrong")
+    for beyond in (file(vtable_size=18), file(table_size=9)):
+        with pytest.raises(BundleModelError):
+            check_tflite(beyond, "beyond")
+
+
 def test_a_bundle_whose_model_is_no_tflite_is_refused(bundle_bytes: bytes) -> None:
     parts = members(bundle_bytes)
     fake = b"TFL3" * 100

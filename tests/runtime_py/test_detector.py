@@ -70,6 +70,15 @@ def test_overlapping_boxes_become_their_mean_weighted_by_score() -> None:
     assert np.array_equal(merged[1][0], points[2]) and merged[1][1] == 0.5
 
 
+def test_bounds_are_reached_at_their_value() -> None:
+    """A score of `min_score` is enough; an overlap of `min_overlap` is not. The Java SDK must take the same side."""
+    settings = replace(SETTINGS, min_score=0.5)
+    _, scores = decode(np.zeros((2, 16)), np.array([0.0, -1e-9]), np.zeros((2, 2)), settings)
+    assert scores.tolist() == [0.5]
+    third = np.array([[[0, 0], [2, 2]], [[1, 0], [3, 2]]], float)  # 2 of 6
+    assert len(suppress(third, np.array([0.9, 0.8]), 1 / 3)) == 2 and len(suppress(third, np.array([0.9, 0.8]), 0.33)) == 1
+
+
 def test_boxes_without_area_end_the_suppression_too() -> None:
     assert len(suppress(np.zeros((3, 2, 2)), np.array([0.9, 0.8, 0.7]), 0.3)) == 3
 

@@ -9,7 +9,7 @@ import pytest
 from runtime_py.bundle import Bundle
 from runtime_py.errors import EmbeddingError, ThresholdError
 from runtime_py.manifest import UnsupportedThreshold
-from runtime_py.matching import Verification, check_threshold, similarity, threshold_at
+from runtime_py.matching import Verification, check_threshold, similarity, threshold_at, threshold_in_search
 
 
 def test_similarity_is_the_cosine_in_every_shape() -> None:
@@ -57,3 +57,28 @@ def test_a_threshold_that_the_data_could_not_support_is_refused_with_the_reason(
 def test_a_threshold_is_a_similarity(threshold: float) -> None:
     with pytest.raises(ThresholdError):
         check_threshold(threshold)
+
+
+@pytest.mark.parametrize(
+    ("fpir", "templates", "fmr"),
+    [
+        (0.01, 0, 0.01),
+        (0.01, 1, 0.01),
+        (0.01, 2, 0.001),
+        (0.01, 10, 0.001),  # 0.01 / 10 is a hair below 0.001
+        (0.01, 11, 0.0001),
+        (0.01, 100, 0.0001),
+        (0.3, 300, 0.001),
+        (1.0, 1, 0.01),
+    ],
+)
+def test_a_search_goes_by_the_largest_rate_that_its_templates_together_keep_to(
+    face_bundle: Path, fpir: float, templates: int, fmr: float
+) -> None:
+    variant = Bundle.open(face_bundle).variant("float")
+    (stated,) = variant.thresholds
+    # In no order: a manifest need not have any.
+    variant = replace(variant, thresholds=tuple(replace(stated, fmr=rate) for rate in (0.001, 0.01, 0.0001)))
+    assert threshold_in_search(variant, fpir, templates).fmr == fmr
+    with pytest.raises(ThresholdError, match="none below 0.0001, which reaches 100 templates"):
+        threshold_in_search(variant, 0.01, 101)

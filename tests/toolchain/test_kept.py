@@ -16,7 +16,7 @@ from toolchain.data.faces import Faces
 from toolchain.distill import Distill, Inherit, Teacher
 from toolchain.encodings import Binary, Palette
 from toolchain.errors import DataError
-from toolchain.kept import Kept, own_key, read_result, shipped_key, write_result
+from toolchain.kept import Kept, KeptBytes, own_key, read_result, shipped_key, write_result
 from toolchain.model import Model
 from toolchain.progress import Progress
 from toolchain.stage import Context, Stage
@@ -151,3 +151,20 @@ def test_a_training_stage_may_not_change_layers(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="layers"):
         write_result(tmp_path / "r.safetensors", tiny(), other)
     assert not (tmp_path / "r.safetensors").exists()
+
+
+def test_bytes_are_made_once_and_again_where_they_were_damaged(tmp_path: Path) -> None:
+    kept, made = KeptBytes(tmp_path), []
+
+    def make() -> bytes:
+        made.append("once")
+        return b"forty-two"
+
+    assert kept.get("key", make) == kept.get("key", make) == b"forty-two" and len(made) == 1
+    (path,) = tmp_path.iterdir()
+    held = path.read_bytes()
+    for damaged in (held[:-1] + b"O", bytes(32) + held[32:], held[:-1], held + b"!", held[:20], b""):
+        path.write_bytes(damaged)
+        made.clear()
+        assert kept.get("key", make) == b"forty-two" and made == ["once"] and path.read_bytes() == held
+    assert kept.get("another", lambda: b"") == b"" and kept.get("another", make) == b"", "nothing is something too"

@@ -9,13 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from tests.toolchain.compress.tiny import context, tiny_model
+from tests.toolchain.compress.tiny import context, normed_model, tiny_model
+from toolchain.compress.binary_connect import BinaryConnect
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.insert_batch_norm import InsertBatchNorm
 from toolchain.compress.layers import weighted_layers
 from toolchain.compress.refit import refit_last, ridge
 from toolchain.errors import ToolchainError
 from toolchain.model import Model, to_input
+from toolchain.training.loop import Phase, TrainSettings
+
+FEW = TrainSettings((Phase(4, 32, 1e-2),), batch=16, optimizer="adamw", weight_decay=0.0)
 
 
 def test_without_a_penalty_it_is_least_squares() -> None:
@@ -90,3 +94,11 @@ def test_a_layer_that_does_not_give_the_embedding_is_refused(tmp_path: Path) -> 
 def test_features_that_do_not_vary_are_refused(features: torch.Tensor) -> None:
     with pytest.raises(ToolchainError, match="refit: features do not vary; the training collapsed, .* refit=0"):
         ridge(features, torch.randn(len(features), 3))
+
+
+def test_a_stage_of_few_values_ends_in_the_last_layer_solved(tmp_path: Path) -> None:
+    known, model = context(tmp_path / "a"), normed_model(tmp_path)
+    assert known.faces is not None
+    plain = BinaryConnect(FEW, refit=0).apply(model, known)
+    made = BinaryConnect(FEW, refit=64).apply(model, context(tmp_path / "b"))
+    assert made.fingerprint() == refit_last(plain, model, known.faces, 64).fingerprint() != plain.fingerprint()

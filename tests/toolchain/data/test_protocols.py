@@ -87,6 +87,11 @@ def test_best_threshold_is_as_accurate_as_the_best_of_all_thresholds() -> None:
         assert np.mean((scores >= best_threshold(scores, same)) == same) == max(every)
 
 
+def test_of_equally_good_thresholds_the_middle_one_is_taken() -> None:
+    # Cuts between 1 and 2, 3 and 4, 5 and 6 are right for four of six pairs.
+    assert best_threshold(np.arange(1.0, 7.0), np.array([False, True] * 3)) == 3.5
+
+
 def test_each_fold_is_judged_by_the_threshold_of_the_others() -> None:
     # Fold 0 is split at 0.5, fold 1 at 5: each fold's own threshold would give 100 %, the other's gives 50 %.
     scores = np.array([1.0, 0.0, 6.0, 4.0])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from runtime_py.manifest import FaceTerms, KeptTar
-from toolchain.data.protocols import tar_at_far
+from toolchain.data.identification import rank1
+from toolchain.data.protocols import equal_error_rate, tar_at_far
 from toolchain.errors import RecipeError
 from toolchain.evaluation.bootstrap import Bootstrap, Comparisons
 from toolchain.parity.face_terms import Reference, compare, judge, tar_draws
@@ -35,9 +36,10 @@ def reference(bootstrap: Bootstrap) -> Reference:
     return Reference(embeddings(0), bootstrap)
 
 
-def test_each_draw_has_the_rate_of_its_comparisons_written_out(bootstrap: Bootstrap) -> None:
+@pytest.mark.parametrize("digits", [7, 1], ids=["as they are", "many of them equal"])
+def test_each_draw_has_the_rate_of_its_comparisons_written_out(bootstrap: Bootstrap, digits: int) -> None:
     comparisons = bootstrap.comparisons
-    scores = comparisons.scores(embeddings(0))
+    scores = comparisons.scores(embeddings(0)).round(digits)
     found = tar_draws(scores, 0.01, bootstrap)
     every = np.arange(len(scores))
     for draw in range(5):
@@ -61,8 +63,22 @@ def test_figures_are_those_of_the_protocols(reference: Reference, bootstrap: Boo
     for kept in terms.kept:
         rates = [tar_at_far(bootstrap.comparisons.scores(rows), same, kept.far) for rows in (worse, embeddings(0))]
         assert [kept.tar, kept.reference] == [pytest.approx(rate.tar, abs=5e-5) for rate in rates if rate is not None]
-    cosines = (worse.astype(float) * embeddings(0)).sum(1)
-    assert terms.min_cosine == pytest.approx(cosines.min(), abs=1e-4) and terms.p50_cosine == pytest.approx(np.median(cosines), abs=1e-4)
+        assert kept.tar < kept.reference
+    before, after = (tar_at_far(bootstrap.comparisons.scores(rows), same, terms.drift_far) for rows in (embeddings(0), worse))
+    assert before is not None and after is not None and terms.threshold_drift != 0
+    assert terms.threshold_drift == pytest.approx(after.threshold - before.threshold, abs=1e-4)
+    found = [
+        (equal_error_rate(bootstrap.comparisons.scores(rows), same), rank1(rows, bootstrap.comparisons.people))
+        for rows in (worse, embeddings(0))
+    ]
+    stated = [(terms.equal_error_rate, terms.rank1), (terms.reference_equal_error_rate, terms.reference_rank1)]
+    assert [row[0] for row in stated] == pytest.approx([rate for rate, _ in found], abs=1e-4) and stated[0][0] > stated[1][0]
+    assert [row[1] for row in stated] == pytest.approx([share.value for _, share in found if share], abs=1e-4) and stated[0][1] < stated[1][
+        1
+    ]
+    cosines = np.sort((worse.astype(float) * embeddings(0)).sum(1))
+    assert terms.min_cosine == pytest.approx(cosines[0], abs=1e-4) and terms.p50_cosine == pytest.approx(np.median(cosines), abs=1e-4)
+    assert cosines[2] - 1e-4 <= terms.p1_cosine <= cosines[3] + 1e-4, "of 240 images two are a first percentile"
 
 
 def test_what_was_lost_is_shown_by_the_pairing_and_would_not_be_without(reference: Reference, bootstrap: Bootstrap) -> None:
