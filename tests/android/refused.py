@@ -242,10 +242,13 @@ def _manifests(small: bytes) -> Iterator[Case]:
     yield "with every optional part", json.dumps(value).encode()
     for what, changed in mutations(value):
         yield what, json.dumps(changed).encode()
+    longest = "9" * 4300
+    for written in (longest, "-" + longest, longest + "9", "-" + longest + "9"):
+        yield f"a recipe that says {written[:2]} and so on, {len(written)} characters", _with_stage(text, written.encode())
     for written in ("1", "1.0", "1e0", "10e-1", "-0", "0.5", "1e400", "9007199254740991", "9007199254740992", "9" * 30, '"1"', "true"):
         for name in (b'"seed":', b'"std":', b'"zero_point":', b'"crop_tolerance":', b'"size":'):
             yield f"{name.decode()} {written}", _with_number(text, name, written.encode())
-        yield f"a recipe that says {written}", text.replace(b'"stages":[]', b'"stages":[' + written.encode() + b"]")
+        yield f"a recipe that says {written}", _with_stage(text, written.encode())
     random = np.random.default_rng(6)
     for number in range(_RANDOM_MANIFESTS):
         changed = bytearray(text)
@@ -255,12 +258,16 @@ def _manifests(small: bytes) -> Iterator[Case]:
 
 def _with_number(text: bytes, name: bytes, written: bytes) -> bytes:
     """The text with another value after the first occurrence of `name`."""
-    at = text.find(name)
-    if at < 0:
-        return text
-    start = at + len(name)
+    start = text.index(name) + len(name)
     end = min(place for place in (text.find(mark, start) for mark in (b",", b"}")) if place >= 0)
     return text[:start] + written + text[end:]
+
+
+def _with_stage(text: bytes, written: bytes) -> bytes:
+    """The text with a value in the recipe's description, of which the schema says nothing."""
+    none = b'"stages": []'
+    assert text.count(none) == 1
+    return text.replace(none, b'"stages": [' + written + b"]")
 
 
 def _packed(small: bytes) -> Iterator[Case]:

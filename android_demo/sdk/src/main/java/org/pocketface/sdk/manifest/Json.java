@@ -46,10 +46,15 @@ final class Json {
       for (JsonValue item : value.asArray()) {
         check(item);
       }
-    } else if (value.isNumber() && Fields.isWhole(value) && value.toString().length() > MOST_DIGITS) {
-      throw new ManifestException("expected a number of at most " + MOST_DIGITS + " digits, got " + value.toString().length());
+    } else if (value.isNumber() && Fields.isWhole(value) && digits(value) > MOST_DIGITS) {
+      throw new ManifestException("expected a number of at most " + MOST_DIGITS + " digits, got " + digits(value));
     } else if (value.isNumber() && !Fields.isWhole(value) && Double.isInfinite(value.asDouble())) {
       throw new ManifestException("expected a finite number, got " + value);
     }
+  }
+  /** Of a whole number: its sign is none. */
+  private static int digits(JsonValue number) {
+    String text = number.toString();
+    return text.startsWith("-") ? text.length() - 1 : text.length();
   }
 }
