@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import org.jetbrains.annotations.NotNull;
 import org.pocketface.sdk.manifest.DetectorSettings;
@@ -17,15 +16,6 @@ import org.pocketface.sdk.manifest.InputContract;
  * decoder needs (anchors, limits, thresholds) comes from the bundle's manifest.
  */
 public final class Detector implements AutoCloseable {
-  private static final Comparator<Detection> LARGEST_FIRST =
-      new Comparator<Detection>() {
-        @Override
-        public int compare(Detection one, Detection other) {
-          int byArea = Double.compare(other.area(), one.area());
-          return byArea != 0 ? byArea : Double.compare(other.score, one.score);
-        }
-      };
-
   private final DetectorSettings settings;
   private final Interpreter interpreter;
   private final BlazeFace blazeFace;
@@ -95,7 +85,7 @@ public final class Detector implements AutoCloseable {
         found.add(placed);
       }
     }
-    Collections.sort(found, LARGEST_FIRST);
+    Collections.sort(found, Detection.LARGEST_FIRST);
     return Collections.unmodifiableList(found);
   }
 

@@ -4,6 +4,10 @@ import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.fail;
 
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Random;
 import org.junit.Test;
 
@@ -152,6 +156,23 @@ public class MathematicsTest {
         assertEquals("threshold", error.code());
       }
     }
+  }
+
+  @Test
+  public void facesComeByAreaThenByScoreThenByBox() {
+    Detection[] sorted = {
+      face(0.1, 0, 0, 4, 4), face(0.9, 0, 0, 3, 3), face(0.8, 2, 9, 5, 12), face(0.8, 3, 1, 6, 4), face(0.8, 3, 2, 6, 5), face(0.7, 0, 0, 3, 3),
+    };
+    List<Detection> shuffled = new ArrayList<>(Arrays.asList(sorted));
+    for (int round = 0; round < 20; round++) {
+      Collections.shuffle(shuffled, new Random(round));
+      Collections.sort(shuffled, Detection.LARGEST_FIRST);
+      assertEquals(Arrays.asList(sorted), shuffled);
+    }
+  }
+
+  private static Detection face(double score, double... corners) {
+    return new Detection(corners, score, new double[0][]);
   }
 
   @Test
