@@ -165,7 +165,8 @@ final class Entry {
     return text.substring(from, to);
   }
 
+  /** What Unicode calls white space, the next line character (U+0085) and the separators of ASCII too. */
   private static boolean space(char c) {
-    return Character.isWhitespace(c) || Character.isSpaceChar(c);
+    return Character.isWhitespace(c) || Character.isSpaceChar(c) || c == '\u0085';
   }
 }

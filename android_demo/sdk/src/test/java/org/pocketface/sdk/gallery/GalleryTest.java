@@ -177,6 +177,9 @@ public final class GalleryTest {
     Person person = gallery.enrol(" Zoe\u0308 ", Samples.FIRST, templates(1));
     assertEquals("Zo\u00eb", person.name());
     assertCode("gallery.duplicate", () -> gallery.enrol("Zo\u00eb", Samples.FIRST, templates(1)));
+    // All that Python's str.strip takes away.
+    String space = "\t\013\f\034\035\036\037\u0085\u1680\u2000\u2028\u2029\u202f\u205f\u3000";
+    assertEquals("Ada", gallery.rename(person.id(), space + "Ada" + space).name());
     gallery.enrol("\ud83d\ude00", Samples.FIRST, templates(1));
     assertEquals("\ud83d\ude00", open().people().get(1).name());
   }
