@@ -32,11 +32,11 @@ public final class YuvFrame {
       }
     }
 
-    /** Copies what a row holds into {@code row}, which is one whole row stride long; the last row of a plane may be shorter. */
+    /** Copies a row into {@code row}, from its first pixel's byte to its last one's. */
     private void read(int number, byte[] row) {
       ByteBuffer from = bytes.duplicate();
       from.position(bytes.position() + number * rowStride);
-      from.get(row, 0, Math.min(row.length, from.remaining()));
+      from.get(row);
     }
   }
 
