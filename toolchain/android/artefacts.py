@@ -1,7 +1,7 @@
 """What packaging takes from Maven Central: each file by its coordinates and its sha256.
 
 Maven fetches what the local repository lacks; files that are there and right are used without a Maven run. Versions that
-the Maven build of android_demo/ uses too are the same ones (tests/toolchain/android/test_artefacts.py).
+the Maven build of android_demo/ uses too are the same ones (tests/toolchain/android/test_android_parts.py).
 """
 
 from __future__ import annotations

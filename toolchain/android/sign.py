@@ -67,4 +67,4 @@ def sign(unsigned: Path, signed: Path, key: Key, least_sdk: int) -> None:
         str(least_sdk),
         *schemes,
     ]
-    tools.run([*command, "--out", signed, unsigned], "signing the APK")
+    tools.run([*command, "--out", signed, unsigned], f"signing the APK with a key of {key.keystore}")

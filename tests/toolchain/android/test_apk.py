@@ -21,8 +21,8 @@ from toolchain.android.class_files import jar_of
 from toolchain.android.compile import compile_java
 from toolchain.android.proofs import api_level, arm64, dex_on_jvm
 from toolchain.android.resources import Aapt2
-from toolchain.android.sign import debug_key
-from toolchain.android.verify import BUNDLE, Expected, verify
+from toolchain.android.sign import Key, debug_key, sign
+from toolchain.android.verify import BUNDLE, LEAST_SDK, Expected, verify
 from toolchain.errors import PackagingError
 from toolchain.pack.writer import write_bundle
 from toolchain.progress import Progress
@@ -140,6 +140,14 @@ def test_a_lambda_is_refused_before_dx_sees_it(programs: None, tmp_path: Path) -
     compile_java([source], [], tmp_path / "classes")
     with pytest.raises(PackagingError, match="Lambda.class: expected no .*; write the lambda out as a class"):
         jar_of([tmp_path / "classes"])
+
+
+def test_a_keystore_that_cannot_be_read_is_named(programs: None, tmp_path: Path) -> None:
+    keystore, password = tmp_path / "own.p12", tmp_path / "password"
+    keystore.write_bytes(b"no keystore")
+    password.write_text("android\n")
+    with pytest.raises(PackagingError, match=r"^signing the APK with a key of .*own\.p12: apksigner failed with 2: "):
+        sign(tmp_path / "unsigned.apk", tmp_path / "signed.apk", Key(keystore, f"file:{password}"), LEAST_SDK)
 
 
 def test_a_key_of_ones_own_signs_an_app_for_phones_and_emulators(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
