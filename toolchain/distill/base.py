@@ -16,10 +16,8 @@ class ConsistencyLoss(nn.Module, ABC):
     """`(net, student [B, D], teacher [B, T], labels int64 [B]) -> scalar`, a mean over the batch, with parameters of its own (a
     classifier) if any; computed in float32 whatever the net's precision.
 
-    `student` are the embeddings that `net` gave, `teacher` those of the teachers, of length 1. D = T unless `any_sizes`.
+    `student` are the embeddings that `net` gave, `teacher` those of the teachers, of length 1. D = T unless `Consistency.any_sizes`.
     """
-
-    any_sizes: ClassVar[bool] = False
 
     def forward(self, net: nn.Module, student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         with torch.autocast(student.device.type, enabled=False):
@@ -36,6 +34,8 @@ class Consistency(ABC):
 
     needs_classes: ClassVar[bool] = False
     """True where the teacher must have a classifier and each face an identity."""
+    any_sizes: ClassVar[bool] = False
+    """True where the student's embeddings and the teacher's are not compared with each other, so that their sizes may differ."""
 
     @abstractmethod
     def build(self, dim: int, classes: int, classifier: Classifier | None) -> ConsistencyLoss:

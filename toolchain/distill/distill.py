@@ -88,11 +88,12 @@ class Distill(Stage):
             faces = labelled(faces, "Distill")
         size = _embedding_size(model)
         seen = augmented_views(faces, self.views, self.settings.augment, context) if self.views else faces
-        loss = self._loss(size, faces, context)
-        reduced = None if self.projection or loss.any_sizes else size
+        reduced = None if self.projection or self.by.any_sizes else size
         wanted = targets(self.teachers, seen, reduced, context, self.even)
+        compared = wanted.embeddings.shape[1] if self.projection else size
+        loss = self._loss(compared, faces, context)
         net = trainable_copy(self._start(model, wanted.embeddings, faces))
-        comparison = Comparison(loss, self._projection(size, wanted.embeddings.shape[1], context))
+        comparison = Comparison(loss, self._projection(size, compared, context))
         objective: nn.Module = CachedTeachers(comparison, wanted)
         if self.live:
             ready = [teacher.ready(context) for teacher in self.teachers]
@@ -110,6 +111,7 @@ class Distill(Stage):
         return fit_last(model, wanted[evenly_spaced(len(faces), self.refit)], faces, self.refit)
 
     def _loss(self, size: int, faces: Faces, context: Context) -> ConsistencyLoss:
+        """For student embeddings of `size` numbers, as they are compared: behind the projection where there is one."""
         classifier, classes = None, 0
         if self.by.needs_classes:
             classifier, classes = self.teachers[0].ready(context).classifier, len(set(faces.identities))

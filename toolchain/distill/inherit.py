@@ -12,6 +12,7 @@ Layer by layer, each narrow block is fitted to reproduce what the wide block put
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -203,6 +204,12 @@ class Inherit(Stage):
     """How many faces the layers are fitted on."""
     ridge: float = 1e-3
     """Added to the diagonal of each least-squares problem, as a share of its mean."""
+
+    def __post_init__(self) -> None:
+        if not self.teachers:
+            raise RecipeError("Inherit: expected at least one teacher")
+        if self.faces < 2 or not 0 < self.ridge < math.inf:
+            raise RecipeError(f"Inherit: expected faces >= 2 and ridge > 0, got {self.faces} and {self.ridge}")
 
     def reads(self) -> tuple[str, ...]:
         return tuple(sha256 for teacher in (self.wide, *self.teachers) for sha256 in teacher.reads())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -26,8 +27,6 @@ def probability_consistency(student: Tensor, teacher: Tensor, temperature: float
 class _ProbabilityLoss(ConsistencyLoss):
     """The student's own loss on the labels, and its probabilities against the teacher's."""
 
-    any_sizes = True
-
     def __init__(self, own: Classifier, classifier: Classifier, temperature: float) -> None:
         super().__init__()
         self.own, self.temperature = own, temperature
@@ -48,12 +47,13 @@ class ProbabilityConsistency(Consistency):
     """The teacher's probabilities of the identities, beside `loss` on the labels; both nets' classifiers are dropped afterwards."""
 
     needs_classes: ClassVar[bool] = True
+    any_sizes: ClassVar[bool] = True
 
     temperature: float = 4.0
     loss: ClassificationLoss = field(default_factory=lambda: ArcFace(scale=32))
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0:
+        if not 0 < self.temperature < math.inf:
             raise RecipeError(f"ProbabilityConsistency.temperature: expected more than 0, got {self.temperature}")
 
     def build(self, dim: int, classes: int, classifier: Classifier | None) -> ConsistencyLoss:

@@ -19,7 +19,7 @@ from runtime_py.bundle import InputContract
 from toolchain import files
 from toolchain.compress.whiten import whitening
 from toolchain.data.faces import Faces
-from toolchain.errors import DataError
+from toolchain.errors import DataError, RecipeError
 from toolchain.losses.base import Classifier
 from toolchain.model import to_input
 from toolchain.stage import Context
@@ -178,7 +178,11 @@ def targets(
     teachers: tuple[AnyTeacher, ...], faces: Faces, dim: int | None, context: Context, even: float = 0.0, given: Reduction | None = None
 ) -> Targets:
     """The teachers' embeddings of `faces`, concatenated and reduced to `dim` (None: not at all) by PCA on these faces and evened by the
-    strength `even` (toolchain/compress/whiten.py), or both by the reduction `given`."""
+    strength `even` (toolchain/compress/whiten.py), or both by the reduction `given`. Error: RecipeError where they have fewer numbers than
+    `dim`."""
     joined = concatenate([torch.from_numpy(kept_embeddings(teacher, faces, context)) for teacher in teachers])
+    if dim is not None and joined.shape[1] < dim:
+        told = f"expected teachers that give the student's {dim} numbers or more, together, got {joined.shape[1]}"
+        raise RecipeError(f"{told}; take more teachers, a student of embedding_size={joined.shape[1]}, or Distill(…, projection=True)")
     chosen = given or reduction(joined, dim, even)
     return Targets(chosen(joined), chosen)

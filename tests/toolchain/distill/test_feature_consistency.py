@@ -15,7 +15,9 @@ from toolchain.backbones import MobileFaceNet
 from toolchain.data.augment import Augment
 from toolchain.data.faces import Faces
 from toolchain.distill import (
+    CorrelationCongruence,
     Distill,
+    ExclusivityConsistency,
     FeatureConsistency,
     Inherit,
     ProbabilityConsistency,
@@ -24,7 +26,7 @@ from toolchain.distill import (
     TrainedTeacher,
     feature_consistency,
 )
-from toolchain.distill.base import ConsistencyLoss
+from toolchain.distill.base import Consistency, ConsistencyLoss
 from toolchain.distill.feature_consistency import feature_distance
 from toolchain.distill.inherit import eliminate
 from toolchain.distill.objectives import Comparison, LiveTeachers
@@ -280,6 +282,33 @@ def test_a_projection_leaves_the_student_its_own_size_and_its_cosines_come_to_be
         fitted = given @ torch.linalg.lstsq(given, wanted).solution
         near.append(float(nn.functional.cosine_similarity(fitted, wanted, dim=1).mean()))
     assert near[1] > near[0]
+
+
+@pytest.mark.parametrize("by", [SimilarityConsistency(others=24), FeatureConsistency(), CorrelationCongruence(), ExclusivityConsistency()])
+def test_behind_a_projection_each_consistency_compares_as_many_numbers_as_the_teachers_have(
+    teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path, by: Consistency
+) -> None:
+    backbone = MobileFaceNet(width=0.125, embedding_size=8)
+    model = Model(backbone.build(), backbone.input)
+    context = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
+    result = Distill(teachers[:1], TrainSettings((Phase(1, 32),), batch=16), by=by, projection=True).apply(model, context)
+    assert result.fingerprint() != model.fingerprint()
+
+
+def test_teachers_of_fewer_numbers_than_the_student_are_refused(teachers: tuple[Teacher, Teacher], faces: Faces, tmp_path: Path) -> None:
+    backbone = MobileFaceNet(width=0.125, embedding_size=40)
+    model = Model(backbone.build(), backbone.input)
+    context = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
+    said = "^expected teachers that give the student's 40 numbers or more, together, got 32; .* embedding_size=32, or .*projection=True"
+    for stage in (Distill(teachers, TrainSettings((Phase(1, 32),), batch=16)), Inherit(teachers[0], teachers)):
+        with pytest.raises(RecipeError, match=said):
+            stage.apply(model, context)
+
+
+@pytest.mark.parametrize("bad", [{"teachers": ()}, {"faces": 1}, {"ridge": 0.0}])
+def test_settings_to_inherit_by_that_make_no_sense_are_refused(teachers: tuple[Teacher, Teacher], bad: dict[str, object]) -> None:
+    with pytest.raises(RecipeError, match="^Inherit: expected"):
+        Inherit(**{"wide": teachers[0], "teachers": teachers, **bad})  # type: ignore[arg-type]
 
 
 def test_probabilities_are_taken_over_from_a_teacher_that_is_trained_once_on_the_same_people(faces: Faces, tmp_path: Path) -> None:
