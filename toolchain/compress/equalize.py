@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, fx, nn
 
-from toolchain.compress.fold_batch_norm import graph_of
+from toolchain.compress.fold_batch_norm import calls, graph_of
 from toolchain.errors import RecipeError
 from toolchain.model import Model, to_input
 from toolchain.stage import Context, Stage, Trait
@@ -54,6 +54,7 @@ class _Maps:
     def __init__(self, net: fx.GraphModule, ranks: dict[fx.Node, int]) -> None:
         self.modules = dict(net.named_modules())
         self.nodes = list(net.graph.nodes)
+        self._net = net
         self._parent: dict[fx.Node, fx.Node] = {}
         self._fixed: set[fx.Node] = set()
         for node in self.nodes:
@@ -71,15 +72,21 @@ class _Maps:
 
     def _add(self, node: fx.Node, ranks: dict[fx.Node, int]) -> None:
         layer = self.layer(node)
-        if isinstance(layer, nn.Conv2d) and (layer.groups == 1 or is_depthwise(layer)):
-            return
-        if isinstance(layer, nn.Linear) and ranks.get(node.all_input_nodes[0]) == 2:
+        if isinstance(layer, nn.Conv2d | nn.Linear) and self._can_be_rescaled(node, layer, ranks):
             return
         if _keeps_scale(node, layer, ranks):
             for source in node.all_input_nodes:
                 self._parent[self.root(source)] = self.root(node)
         else:  # input, output, and whatever is not known to pass a channel's scale on
             self._fixed.update((node, *node.all_input_nodes))
+
+    def _can_be_rescaled(self, node: fx.Node, layer: nn.Conv2d | nn.Linear, ranks: dict[fx.Node, int]) -> bool:
+        """Whether the layer's weight can make up for scales of its own of what it reads and of what it gives."""
+        if calls(self._net, str(node.target)) > 1:  # one weight cannot follow the scales of several maps
+            return False
+        if isinstance(layer, nn.Linear):
+            return ranks.get(node.all_input_nodes[0]) == 2
+        return layer.groups == 1 or is_depthwise(layer)
 
 
 def is_depthwise(layer: nn.Module) -> bool:

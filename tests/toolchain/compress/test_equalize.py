@@ -69,6 +69,26 @@ def test_what_bounds_an_activation_keeps_its_channels() -> None:
         assert torch.equal(result.state_dict()[name], tensor)
 
 
+def test_a_layer_that_runs_twice_keeps_its_weights() -> None:
+    """It reads and makes maps of different ranges, and has one weight for both."""
+
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.again, self.last = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = torch.relu(self.first(x))
+            x = self.again(self.again(x))
+            return torch.flatten(self.last(x), 1)
+
+    torch.manual_seed(0)
+    net, images = Twice().eval(), torch.rand(16, 3, 2, 2)
+    with torch.no_grad():
+        expected = net(images)
+        assert (equalized(net, images, 0.5)(images) - expected).norm() < ROUNDING * expected.norm()
+
+
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     runs = [Equalize(faces=8).apply(tiny_nets.folded(), tiny_nets.context(tmp_path)).fingerprint() for _ in range(2)]
     assert runs[0] == runs[1] != tiny_nets.folded().fingerprint()
