@@ -92,6 +92,27 @@ def _coarse(weight: Tensor, step: Tensor) -> Tensor:
     return ((weight.flatten(1) / step).round() * step).reshape(weight.shape)
 
 
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        nn.Conv2d(3, 4, 3, padding="same", dilation=2),
+        nn.Conv2d(3, 4, (4, 3), padding="same"),
+        nn.Conv2d(3, 4, 3, padding="valid"),
+        nn.Conv2d(3, 4, 3, 2, (1, 0)),
+        nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"),
+        nn.Conv2d(3, 4, 1, padding=1),
+    ],
+    ids=str,
+)
+def test_what_a_layer_reads_at_its_margins_counts_however_they_are_stated(convolution: nn.Conv2d) -> None:
+    """Where all weights are rounded to 0 the bias has to become the mean of what the layer gave."""
+    images = torch.rand(40, 3, 8, 8, generator=torch.Generator().manual_seed(5))
+    chosen = compensate(graph_of(nn.Sequential(convolution)), ("0",), images, lambda name, weight: torch.zeros_like)
+    bias = chosen["0"].bias
+    assert bias is not None
+    torch.testing.assert_close(bias, convolution(images).mean((0, 2, 3)).detach(), atol=1e-5, rtol=0)
+
+
 def test_few_samples_are_trusted_little() -> None:
     """5 unknowns: 1 % of the mean diagonal, 2, and a hundredth or all of it more for 500 or 5 samples."""
     gram = torch.diag(torch.arange(5.0))[None]
