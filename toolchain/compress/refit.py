@@ -24,6 +24,7 @@ from toolchain.model import Model, to_input
 _PENALTY = 0.003
 """λ as a share of the features' mean variance, summed over the images."""
 _BATCH = 64
+_NO_EMBEDDING = "expected a last layer with a bias that gives the embedding, got another; leave out the refit, or Whiten()"
 
 
 def ridge(features: Tensor, wanted: Tensor, penalty: float = _PENALTY) -> tuple[Tensor, Tensor]:
@@ -84,9 +85,7 @@ def with_last(model: Model, weight: Tensor, bias: Tensor, features: Tensor, face
     name, norm_name = _last(model.net)
     old, own_bias = model.net.get_parameter(f"{name}.weight"), getattr(model.net.get_submodule(name), "bias", None)
     if old.numel() != weight.numel() or (norm_name is None and own_bias is None):
-        raise ToolchainError(
-            f"{name}: expected a last layer with a bias that gives the embedding, got another; leave out the refit, or Whiten()"
-        )
+        raise ToolchainError(f"{name}: {_NO_EMBEDDING}")
     solved = {f"{name}.weight": weight.reshape(old.shape)}
     if norm_name is None:
         solved[f"{name}.bias"] = bias
@@ -106,8 +105,10 @@ def with_last(model: Model, weight: Tensor, bias: Tensor, features: Tensor, face
 @torch.no_grad()
 def last_map(net: nn.Module, shape: torch.Size) -> tuple[Tensor, Tensor]:
     """(weight `[D, C]`, bias `[D]`) of the affine map that the last layer and the batch norm behind it, if there is one, are together.
-    `shape`: of what the layer reads of one face."""
+    `shape`: of what the layer reads of one face. Error: ToolchainError where it gives a map and not the embedding."""
     name, norm_name = _last(net)
+    if net.get_parameter(f"{name}.weight")[0].numel() != shape.numel():
+        raise ToolchainError(f"{name}: {_NO_EMBEDDING}")
     parts = [net.get_submodule(part).eval() for part in (name, norm_name) if part is not None]
     count = shape.numel()
     basis = torch.cat([torch.zeros(1, count), torch.eye(count)]).reshape(-1, *shape)

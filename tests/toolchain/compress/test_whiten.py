@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from tests.toolchain.compress.tiny import blobs, context, normed_model, tiny_model
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
@@ -76,6 +77,12 @@ def test_a_last_layer_that_is_encoded_is_refused(tmp_path: Path) -> None:
     encoded = Palettize(clusters=4, fine_clusters=4).apply(tiny_model(), context(tmp_path, faces=False))
     with pytest.raises(ToolchainError, match=r"^Whiten: 10\.weight is encoded, and would be changed; put Whiten\(\) before"):
         Whiten().apply(encoded, context(tmp_path))
+
+
+def test_a_last_layer_that_gives_a_map_is_refused(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, 4), nn.ReLU(), nn.Conv2d(8, 6, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    with pytest.raises(ToolchainError, match=r"^2: expected a last layer with a bias that gives the embedding, got another"):
+        Whiten(faces=16).apply(Model(net, tiny_model().input), context(tmp_path))
 
 
 def test_embeddings_that_do_not_vary_are_refused() -> None:
