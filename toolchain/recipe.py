@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,18 @@ class Gate:
     p1_cosine: float | None = None
     share_above: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        if self.max_abs is not None and not 0 <= self.max_abs < math.inf:
+            raise RecipeError(f"Gate.max_abs: expected 0 or more, or None, got {self.max_abs}")
+        for name in ("min_cosine", "p1_cosine"):
+            cosine = getattr(self, name)
+            if cosine is not None and not -1 <= cosine <= 1:
+                raise RecipeError(f"Gate.{name}: expected a cosine, -1 to 1, or None, got {cosine}")
+        if self.share_above is not None:
+            cosine, share = self.share_above
+            if not -1 <= cosine <= 1 or not 0 <= share <= 1:
+                raise RecipeError(f"Gate.share_above: expected a cosine, -1 to 1, and a share, 0 to 1, got {cosine} and {share}")
+
 
 @dataclass(frozen=True)
 class FaceGate:
@@ -52,7 +65,7 @@ class FaceGate:
     def __post_init__(self) -> None:
         if self.keep_tar is not None and not 0 < self.keep_tar <= 1:
             raise RecipeError(f"FaceGate.keep_tar: expected a share above 0 and up to 1, got {self.keep_tar}")
-        if self.standard_errors < 0:
+        if not 0 <= self.standard_errors < math.inf:
             raise RecipeError(f"FaceGate.standard_errors: expected 0 or more, got {self.standard_errors}")
         if self.far not in FALSE_MATCH_RATES:
             raise RecipeError(f"FaceGate.far: expected one of {', '.join(f'{far:g}' for far in FALSE_MATCH_RATES)}, got {self.far:g}")

@@ -12,6 +12,7 @@ share of the steps, so that the net follows from the float weights to the binary
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -86,7 +87,7 @@ class Binarize(LatentTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.ramp <= 1 or not self.map_weight >= 0:
+        if not 0 <= self.ramp <= 1 or not 0 <= self.map_weight < math.inf:
             raise RecipeError(f"Binarize: expected ramp in 0..1 and map_weight >= 0, got {self.ramp} and {self.map_weight}")
 
     def latent(self, weight: Tensor) -> SignWeights:

@@ -9,6 +9,7 @@ straight through (Bengio, Léonard, Courville, 2013) and are assigned anew at ev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -116,7 +117,7 @@ class Palettize(Stage):
             if not 2 <= getattr(self, name) <= 255:
                 raise RecipeError(f"Palettize.{name}: expected 2 to 255, got {getattr(self, name)}")
         for name in ("rate", "fine_rate", "map_weight"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise RecipeError(f"Palettize.{name}: expected 0 or more, got {getattr(self, name)}")
 
     @property

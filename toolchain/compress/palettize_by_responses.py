@@ -96,7 +96,7 @@ class PalettizeByResponses(Stage):
             if not 2 <= getattr(self, name) <= 255:
                 raise RecipeError(f"PalettizeByResponses.{name}: expected 2 to 255, got {getattr(self, name)}")
         for name in ("rate", "fine_rate", "map_weight"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise RecipeError(f"PalettizeByResponses.{name}: expected 0 or more, got {getattr(self, name)}")
         if self.faces < 1 or not 1 <= self.digits <= 11:
             raise RecipeError(f"PalettizeByResponses: expected faces >= 1 and digits in 1..11, got {self.faces} and {self.digits}")

@@ -13,6 +13,7 @@ training, whose optimisers are Muon and AdamW with β1 = 0.9, and which runs for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -81,7 +82,7 @@ class Prioritise(Stage):
     """λm."""
 
     def __post_init__(self) -> None:
-        if not self.sparsity_weight >= 0 or not self.order_weight >= 0:
+        if not 0 <= self.sparsity_weight < math.inf or not 0 <= self.order_weight < math.inf:
             raise RecipeError(f"Prioritise: expected weights of 0 or more, got {self.sparsity_weight} and {self.order_weight}")
 
     def transform(self, model: Model, context: Context) -> Model:

@@ -16,6 +16,7 @@ What is removed is exactly 0, and later stages keep it so: FoldBatchNorm by arit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
@@ -106,7 +107,7 @@ class Prune(Stage):
         for name in ("density", "fine_density"):
             if not 0 < getattr(self, name) <= 1:
                 raise RecipeError(f"Prune.{name}: expected a share above 0 and up to 1, got {getattr(self, name)}")
-        if self.rounds < 1 or not self.map_weight >= 0:
+        if self.rounds < 1 or not 0 <= self.map_weight < math.inf:
             raise RecipeError(f"Prune: expected rounds >= 1 and map_weight >= 0, got {self.rounds} and {self.map_weight}")
         if self.scope not in get_args(Scope):
             raise RecipeError(f"Prune.scope: expected net or layer, got {self.scope}")

@@ -7,6 +7,7 @@ the first channels of a level those that are worth most.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -58,7 +59,7 @@ class PruneByGain(Stage):
     """How many channels stay of each layer at least: a layer of none would cut the net in two."""
 
     def __post_init__(self) -> None:
-        if not self.threshold >= 0 or self.least < 1:
+        if not 0 <= self.threshold < math.inf or self.least < 1:
             raise RecipeError(f"PruneByGain: expected a threshold of 0 or more and least >= 1, got {self.threshold} and {self.least}")
 
     def transform(self, model: Model, context: Context) -> Model:

@@ -9,6 +9,7 @@ nothing. Channels that only make sense together, through depthwise layers and ad
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -73,7 +74,7 @@ class PruneChannels(Stage):
             raise RecipeError(f"PruneChannels: expected either share or threshold, got {self.share} and {self.threshold}; set one to None")
         if self.share is not None and not 0 <= self.share < 1:
             raise RecipeError(f"PruneChannels.share: expected 0 up to but not 1, got {self.share}")
-        if (self.threshold is not None and not self.threshold >= 0) or self.least < 1:
+        if (self.threshold is not None and not 0 <= self.threshold < math.inf) or self.least < 1:
             raise RecipeError(f"PruneChannels: expected threshold >= 0 and least >= 1, got {self.threshold} and {self.least}")
 
     def transform(self, model: Model, context: Context) -> Model:

@@ -17,6 +17,7 @@ whose root mean square the weights are then clustered.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, get_args
@@ -163,7 +164,7 @@ class Share(Stage):
         for name in ("clusters", "fine_clusters"):
             if not 1 <= getattr(self, name) <= most:
                 raise RecipeError(f"Share.{name}: expected 1 to {most} on the {self.grid} grid, got {getattr(self, name)}")
-        if not self.map_weight >= 0:
+        if not 0 <= self.map_weight < math.inf:
             raise RecipeError(f"Share.map_weight: expected 0 or more, got {self.map_weight}")
 
     @property

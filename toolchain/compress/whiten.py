@@ -13,6 +13,7 @@ help comparing by the cosine. Needs faces without labels; costs nothing at run t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -61,7 +62,7 @@ class Whiten(Stage):
     """How many training faces the mean and the covariance are taken of, evenly spread over them."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1 or not self.penalty > 0 or self.faces < 2:
+        if not 0 <= self.strength <= 1 or not 0 < self.penalty < math.inf or self.faces < 2:
             got = f"{self.strength}, {self.penalty} and {self.faces}"
             raise RecipeError(f"Whiten: expected strength in 0..1, penalty > 0 and faces >= 2, got {got}")
 

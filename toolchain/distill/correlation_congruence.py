@@ -63,7 +63,7 @@ class CorrelationCongruence(Consistency):
     def __post_init__(self) -> None:
         if self.kernel not in ("inner", "gaussian"):
             raise RecipeError(f"CorrelationCongruence.kernel: expected inner or gaussian, got {self.kernel}")
-        if self.weight < 0 or self.gamma <= 0 or self.order < 1:
+        if not 0 <= self.weight < math.inf or not 0 < self.gamma < math.inf or self.order < 1:
             got = f"{self.weight}, {self.gamma} and {self.order}"
             raise RecipeError(f"CorrelationCongruence: expected weight >= 0, gamma > 0 and order >= 1, got {got}")
 

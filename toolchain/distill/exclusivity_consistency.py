@@ -3,6 +3,7 @@ and filters of a layer that are pushed to use different positions."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,7 +22,9 @@ def hardness_weights(distances: Tensor, focus: float) -> Tensor:
     The paper weighs a face by how far the two embeddings are apart; the power is our choice of form, since its weights then do not
     depend on how far training has come, and the loss keeps its size.
     """
-    powers = distances.detach().clamp_min(torch.finfo(distances.dtype).tiny) ** focus
+    tiny = torch.finfo(distances.dtype).tiny
+    # Where all distances are 0 a power of them may be too; the least float is then the power of each.
+    powers = (distances.detach().clamp_min(tiny) ** focus).clamp_min(tiny)
     return powers / powers.mean()
 
 
@@ -68,7 +71,7 @@ class ExclusivityConsistency(Consistency):
     """The sums are large; so weighed their gradient is at most about a tenth of the other's in a fresh half-width MobileFaceNet."""
 
     def __post_init__(self) -> None:
-        if self.focus < 0 or self.weight < 0:
+        if not 0 <= self.focus < math.inf or not 0 <= self.weight < math.inf:
             raise RecipeError(f"ExclusivityConsistency: expected focus and weight >= 0, got {self.focus} and {self.weight}")
 
     def build(self, dim: int, classes: int, classifier: Classifier | None) -> ConsistencyLoss:

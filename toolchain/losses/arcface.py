@@ -48,7 +48,7 @@ class ArcFace(ClassificationLoss):
     margin_radians: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.scale <= 0 or not 0 <= self.margin_radians < math.pi / 2:
+        if not 0 < self.scale < math.inf or not 0 <= self.margin_radians < math.pi / 2:
             raise RecipeError(f"ArcFace: expected scale > 0 and 0 <= margin_radians < pi/2, got {self.scale} and {self.margin_radians}")
 
     def build(self, dim: int, classes: int) -> Classifier:

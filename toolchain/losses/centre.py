@@ -3,6 +3,7 @@ centre of its class."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -59,7 +60,7 @@ class CentreLoss(ClassificationLoss):
     """α: how fast the centres move."""
 
     def __post_init__(self) -> None:
-        if self.weight < 0 or not 0 < self.rate <= 1:
+        if not 0 <= self.weight < math.inf or not 0 < self.rate <= 1:
             raise RecipeError(f"CentreLoss: expected weight >= 0 and rate in 0..1, got {self.weight} and {self.rate}")
 
     def build(self, dim: int, classes: int) -> Classifier:

@@ -3,6 +3,7 @@ features and centres."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +38,7 @@ class CosFace(ClassificationLoss):
     margin: float = 0.35
 
     def __post_init__(self) -> None:
-        if self.scale <= 0 or not 0 <= self.margin < 2:
+        if not 0 < self.scale < math.inf or not 0 <= self.margin < 2:
             raise RecipeError(f"CosFace: expected scale > 0 and 0 <= margin < 2, got {self.scale} and {self.margin}")
 
     def build(self, dim: int, classes: int) -> Classifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -44,7 +45,7 @@ class Focal(ClassificationLoss):
     """γ; 0 is cross entropy."""
 
     def __post_init__(self) -> None:
-        if self.focus < 0:
+        if not 0 <= self.focus < math.inf:
             raise RecipeError(f"Focal.focus: expected 0 or more, got {self.focus}")
 
     def build(self, dim: int, classes: int) -> Classifier:

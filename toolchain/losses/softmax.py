@@ -3,6 +3,7 @@ arXiv:1703.09507, eq. 2 and 3)."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class Softmax(ClassificationLoss):
     """Length that every embedding is scaled to before it is classified; None: as the net gives it."""
 
     def __post_init__(self) -> None:
-        if self.feature_length is not None and self.feature_length <= 0:
+        if self.feature_length is not None and not 0 < self.feature_length < math.inf:
             raise RecipeError(f"Softmax.feature_length: expected more than 0 or None, got {self.feature_length}")
 
     def build(self, dim: int, classes: int) -> Classifier:

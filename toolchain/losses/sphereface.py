@@ -74,9 +74,9 @@ class SphereFace(ClassificationLoss):
     least_mix: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.scale <= 0 or not 1 <= self.margin <= 8:
+        if not 0 < self.scale < math.inf or not 1 <= self.margin <= 8:
             raise RecipeError(f"SphereFace: expected scale > 0 and a margin of 1 to 8, got {self.scale} and {self.margin}")
-        if min(self.first_mix, self.mix_decay, self.least_mix) < 0:
+        if not all(0 <= value < math.inf for value in (self.first_mix, self.mix_decay, self.least_mix)):
             raise RecipeError("SphereFace: expected first_mix, mix_decay and least_mix of 0 or more")
 
     def build(self, dim: int, classes: int) -> Classifier:

@@ -51,7 +51,8 @@ def test_weights_rise_with_the_distance_have_a_mean_of_1_and_no_gradient() -> No
     assert hardness_weights(distances, 2.0).tolist() == pytest.approx([3 * 0.01 / 0.41, 3 * 0.04 / 0.41, 3 * 0.36 / 0.41])
     assert hardness_weights(distances, 0.0).tolist() == [1, 1, 1]
     assert not hardness_weights(distances, 1.0).requires_grad
-    assert bool(hardness_weights(torch.zeros(3), 1.0).isfinite().all())
+    for focus in (1.0, 2.0):
+        assert hardness_weights(torch.zeros(3), focus).tolist() == [1, 1, 1]
 
 
 def test_the_loss_is_weighted_consistency_and_exclusivity() -> None:
