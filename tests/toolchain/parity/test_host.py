@@ -53,6 +53,38 @@ def test_a_gate_says_which_bound_was_missed_and_by_how_much(result: host.Parity,
     assert host.missed(result, Gate()) is None
 
 
+@pytest.mark.parametrize(
+    ("result", "gate"),
+    [
+        (parity([1.0], 0.2), Gate(max_abs=0.2)),
+        (parity([0.8, 1.0]), Gate(min_cosine=0.8)),
+        (parity([0.8] + [1.0] * 199), Gate(p1_cosine=1.0)),  # the least of 200 is no first percentile
+        (parity([0.8] + [0.9] * 3), Gate(share_above=(0.9, 0.75))),
+    ],
+)
+def test_a_bound_that_is_just_reached_is_kept(result: host.Parity, gate: Gate) -> None:
+    assert host.missed(result, gate) is None
+
+
+def operator(name: str, inputs: list[int], outputs: list[int]) -> dict[str, object]:
+    return {"op_name": name, "inputs": inputs, "outputs": outputs}
+
+
+@pytest.mark.parametrize(
+    ("operators", "count"),
+    [
+        ([operator("CONV_2D", [0, 7], [1]), operator("TfLiteXNNPackDelegate", [0, 7], [1])], 1),  # what it stands for is still listed
+        ([operator("DELEGATE", [0, 7], [5]), operator("SOFTMAX", [5], [1])], 0),
+        ([operator("QUANTIZE", [0], [5]), operator("DELEGATE", [5, 7], [1])], 0),
+        ([operator("DELEGATE", [0], [5]), operator("DELEGATE", [5], [1])], 2),
+        ([operator("CONV_2D", [0, 7], [1])], 0),
+    ],
+    ids=["whole", "one behind it", "one before it", "two", "none"],
+)
+def test_a_graph_is_whole_where_one_delegate_reads_its_input_and_gives_its_output(operators: list[dict[str, object]], count: int) -> None:
+    assert host.partitions_of(operators, [0], [1]) == count
+
+
 def test_a_change_of_one_bias_is_seen() -> None:
     pictures = tiny_nets.images(host.LEAST_FACES, seed=3)
     for result in host.compare(tiny_nets.folded(), broken(5.0), pictures):
