@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from runtime_py import packed
+from runtime_py.errors import PackedError
 from runtime_py.packed import AnyRegion, CodebookRegion, Region, Table
 from toolchain.errors import ConversionError
 
@@ -29,6 +30,10 @@ _WIDTHS = {
     schema.TensorType.FLOAT32: 4,
     schema.TensorType.INT32: 4,
 }
+BUFFER_DATA = 4
+"""vtable offset of the data of a buffer, its first field."""
+_SCALES = 8
+"""The same of the scales of a quantization."""
 _LEAST_BYTES = 64
 """A shorter constant stays in the skeleton: its entry in the directory would cost more than coding it saves."""
 _SYMBOLS_A_LANE = 768
@@ -97,8 +102,10 @@ def pack(tflite: bytes, tied: Mapping[str, Tied]) -> bytes:
     regions = [span.region([next(chosen) for _ in span.planes]) for span in spans]
     states, words = _encode(_runs(tables, spans, regions))
     result = _assemble(tflite, tables, regions, states, words)
-    if packed.unpack(result) != tflite:
-        raise ConversionError("the packed form does not rebuild the .tflite")  # unpack's own hash check comes first
+    try:
+        packed.unpack(result)  # it checks what it rebuilds by the hash in the header
+    except PackedError as error:
+        raise ConversionError(f"the packed form does not rebuild the .tflite: {error}") from None
     return result
 
 
@@ -187,17 +194,17 @@ def _constant(model: schema.Model, tensor: schema.Tensor) -> list[tuple[int, int
     buffer = model.Buffers(tensor.Buffer())
     if tensor.Type() not in _WIDTHS or buffer.DataIsNone():
         return []
-    return [(_position(buffer, 4), buffer.DataLength(), _WIDTHS[tensor.Type()])]
+    return [(position(buffer, BUFFER_DATA), buffer.DataLength(), _WIDTHS[tensor.Type()])]
 
 
 def _scales(tensor: schema.Tensor) -> list[tuple[int, int, int]]:
     quantization = tensor.Quantization()
     if quantization is None or quantization.ScaleIsNone():
         return []
-    return [(_position(quantization, 8), 4 * quantization.ScaleLength(), 4)]
+    return [(position(quantization, _SCALES), 4 * quantization.ScaleLength(), 4)]
 
 
-def _position(table: Any, field: int) -> int:
+def position(table: Any, field: int) -> int:
     """Byte offset in the file of the vector in `field` (a vtable offset) of a flatbuffer table."""
     return int(table._tab.Vector(table._tab.Offset(field)))
 
@@ -312,13 +319,18 @@ def _assemble(
     parts += [tflite[end : end + gap] for end, gap in zip(ends, gaps, strict=False)]
     parts.append(tflite[ends[-1] :])
     structure = b"".join(parts)
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
-    deflated = deflater.compress(structure) + deflater.flush()
+    deflated = deflate(structure)
     sizes = (len(tflite), len(structure), len(deflated), len(states), len(words))
     with_codebook = any(isinstance(region, CodebookRegion) for region in regions)
     version = packed.CODEBOOK_VERSION if with_codebook else packed.PLAIN_VERSION
     header = packed.HEADER.pack(packed.MAGIC, version, 0, *sizes, hashlib.sha256(tflite).digest())
     return header + deflated + states.astype("<u4").tobytes() + words.astype("<u2").tobytes()
+
+
+def deflate(structure: bytes) -> bytes:
+    """Raw DEFLATE at its best, as `packed.inflate` reads it."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+    return deflater.compress(structure) + deflater.flush()
 
 
 def _kind(region: AnyRegion) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import struct
-import zlib
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -14,10 +12,10 @@ from runtime_py import prefixes
 from runtime_py.errors import PackedError
 from runtime_py.prefixes import Prefix
 from toolchain.errors import ConversionError
+from toolchain.pack.packed import BUFFER_DATA, deflate, position
 
 _WIDTHS = {schema.TensorType.FLOAT32: 4, schema.TensorType.FLOAT16: 2}
 """Bytes of a value of the types that weights are of. Constants of others are shapes, which stay in the skeleton."""
-_DATA_FIELD = 4  # vtable offset of Buffer.data, its first field
 
 
 def cut(tflite: bytes, whole: bytes) -> bytes:
@@ -34,8 +32,7 @@ def cut(tflite: bytes, whole: bytes) -> bytes:
         skeleton.append(tflite[end : item.offset])
         end = item.offset + item.length
     structure = b"".join([*parts, *skeleton, tflite[end:]])
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
-    deflated = deflater.compress(structure) + deflater.flush()
+    deflated = deflate(structure)
     digests = hashlib.sha256(whole).digest(), hashlib.sha256(tflite).digest()
     header = prefixes.HEADER.pack(prefixes.MAGIC, prefixes.VERSION, 0, len(tflite), len(structure), len(deflated), *digests)
     stored = header + deflated
@@ -82,10 +79,5 @@ def _constants(tflite: bytes) -> dict[str, tuple[int, int, tuple[int, ...]]]:
         name = tensor.Name().decode()
         if len(shape) > prefixes.AXES:
             raise ConversionError(f"level: {name}: expected a constant of at most {prefixes.AXES} axes, got {list(shape)}")
-        found[name] = (_position(buffer), _WIDTHS[tensor.Type()], (1,) * (prefixes.AXES - len(shape)) + shape)
+        found[name] = (position(buffer, BUFFER_DATA), _WIDTHS[tensor.Type()], (1,) * (prefixes.AXES - len(shape)) + shape)
     return found
-
-
-def _position(buffer: Any) -> int:
-    """Byte offset in the file of a flatbuffer buffer's data."""
-    return int(buffer._tab.Vector(buffer._tab.Offset(_DATA_FIELD)))

@@ -177,6 +177,13 @@ def test_a_file_past_the_limit_is_refused() -> None:
         pack(bytes(packed.MAX_TFLITE_BYTES + 1), {})
 
 
+def test_what_would_not_be_rebuilt_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = drawn("binary")[4]
+    monkeypatch.setattr(packed, "MAX_REGIONS", 0)
+    with pytest.raises(ConversionError, match="does not rebuild the .tflite: packed model: expected at most"):
+        pack(layers([1, 1, codes.shape[1]], [codes], seed=0), {})
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     outputs=st.integers(1, 40),
