@@ -69,7 +69,7 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of an image file. Errors: SourceError where it is missing or no file; ImageSizeError past MAX_BYTES."""
     try:
         if not path.is_file():
-            what = "a folder" if path.is_dir() else "no such file"
+            what = "a folder" if path.is_dir() else "something that is no file" if path.exists() else "no such file"
             raise SourceError(f"{path}: {_EXPECTED}, got {what}")
         if path.stat().st_size > MAX_BYTES:
             raise ImageSizeError(f"{path}: expected an image file of at most {MAX_BYTES} bytes, got {path.stat().st_size}")

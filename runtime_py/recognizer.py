@@ -133,8 +133,10 @@ class Recognizer:
         taken for one person's, by the threshold that the manifest states for this variant. A `threshold` on the similarity
         stands in its place; it holds for one variant of one model only. Errors: those of `embed`; ThresholdError."""
         least = matching.threshold_at(self.variant, fmr) if threshold is None else matching.check_threshold(threshold)
-        alike = float(matching.similarity(self.embed(first), self.embed(second)))
-        return matching.Verification(alike, least, fmr if threshold is None else None)
+        alike = matching.similarity(self.embed(first), self.embed(second))
+        if alike.ndim:
+            raise ImageArrayError("verify: expected one face on each side, got several; compare those by similarity()")
+        return matching.Verification(float(alike), least, fmr if threshold is None else None)
 
 
 def load(

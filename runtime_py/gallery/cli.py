@@ -17,11 +17,13 @@ from typing import Any
 from runtime_py.bundle import Bundle
 from runtime_py.camera import camera
 from runtime_py.errors import (
+    BundleVariantError,
     FaceError,
     FaceQualityError,
     GalleryKeyError,
     GalleryPersonError,
     GalleryReadError,
+    GalleryWriteError,
     ImageError,
     PocketFaceError,
     SourceError,
@@ -319,6 +321,8 @@ def _identified(name: str, item: Identified) -> dict[str, Any]:
 
 def people(options: Namespace) -> int:
     """Lists people, and with a bundle who is to be enrolled again."""
+    if options.variant is not None and options.bundle is None:
+        raise BundleVariantError("--variant: expected --bundle, whose variant it is, got none")
     again: set[str] = set()
     with Gallery(options.gallery, create=False) as gallery:
         everybody = gallery.people()
@@ -362,6 +366,8 @@ def forget(options: Namespace) -> int:
 def export(options: Namespace) -> int:
     """Exports everybody."""
     with Gallery(options.gallery, create=False) as gallery:
+        if options.out.exists() and options.out.samefile(options.gallery):
+            raise GalleryWriteError(f"{options.out}: expected another file than the gallery's own, which the export would replace")
         count = export_people(gallery, options.out, _read_passphrase(options, twice=True))
     _say(options, {"file": str(options.out), "people": count}, f"{options.out}: {count} people")
     return OK

@@ -103,11 +103,14 @@ class Identifier:
         again: bool = False,
     ) -> Enrolment:
         """Enrols somebody from photographs of one face each, a template a photograph; what is not good enough is refused with
-        the reason, and at least one must be. `again`: somebody who is enrolled, whose templates are all replaced.
+        the reason, and at least one must do. `again`: somebody who is enrolled, whose templates are all replaced and whose metadata
+        stay.
 
-        Errors: FaceQualityError where no photograph will do; GalleryDuplicateError where the name, or at a false match rate of
-        `matching.DEFAULT_FMR` the face, is somebody else's; those of the gallery.
+        Errors: SourceError where `photographs` is no list; FaceQualityError where no photograph will do; GalleryDuplicateError where the
+        name, or at a false match rate of `matching.DEFAULT_FMR` the face, is somebody else's; those of the gallery.
         """
+        if not isinstance(photographs, Sequence) or isinstance(photographs, str | bytes):
+            raise SourceError(f"photographs: expected a list of them, got {type(photographs).__name__}; put it into a list")
         used, rows, refused = [], [], []
         for number, photograph in enumerate(photographs):
             called = _name(photograph, number)

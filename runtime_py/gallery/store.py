@@ -343,7 +343,8 @@ class _Loaded:
         count = connection.execute(f"SELECT count(*) {of_model}", wanted).fetchone()[0]
         if not count:
             return
-        self.index.reserve(len(self.index) + count if not len(self.index) else 0)
+        if not len(self.index):
+            self.index.reserve(count)
         rows = connection.execute(f"SELECT number, person, vector, crc32 {of_model} ORDER BY number", wanted)
         while chunk := rows.fetchmany(4096):
             for _, person, blob, crc32 in chunk:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,12 @@ def test_the_limit_on_pixels_is_ours_where_it_is_below_pillows(monkeypatch: pyte
 
 
 def test_paths_that_are_no_files_are_refused(tmp_path: Path) -> None:
-    for path, said in ((tmp_path / "none.jpg", "no such file"), (tmp_path, "a folder"), (Path("a\0b"), "cannot be read|no such")):
+    for path, said in (
+        (tmp_path / "none.jpg", "no such file"),
+        (tmp_path, "a folder"),
+        (Path(os.devnull), "that is no file"),
+        (Path("a\0b"), "cannot be read|no such"),
+    ):
         with pytest.raises(SourceError, match=said):
             read_image(path)
 

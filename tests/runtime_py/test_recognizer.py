@@ -92,6 +92,8 @@ def test_verify_judges_by_a_threshold(recognizer: Recognizer) -> None:
     assert recognizer.verify(first, second).threshold == 0.5  # the manifest's, at a false match rate of 0.001
     with pytest.raises(ThresholdError):
         recognizer.verify(first, second, threshold=7)
+    with pytest.raises(ImageArrayError, match="one face on each side"):
+        recognizer.verify(np.zeros((2, 112, 112, 3), np.uint8) + np.uint8(127), first)
 
 
 def test_no_face_is_an_error_that_names_the_photograph(recognizer: Recognizer, tmp_path: Path) -> None:

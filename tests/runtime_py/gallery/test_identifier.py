@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +75,12 @@ def test_each_photograph_that_will_not_do_is_refused_with_the_reason(identifier:
     assert len(identifier.gallery) == 1
 
 
+@pytest.mark.parametrize("photographs", ["ann.jpg", b"ann", Path("ann.jpg"), np.zeros((64, 64, 3), np.uint8), None])
+def test_one_photograph_is_not_taken_for_a_list(identifier: Identifier, photographs: Any) -> None:
+    with pytest.raises(errors.SourceError, match="put it into a list"):
+        identifier.enrol("Ann", photographs)
+
+
 def test_a_face_is_not_enrolled_under_two_names(identifier: Identifier) -> None:
     identifier.enrol("Ann", [named(0)])
     with pytest.raises(errors.GalleryDuplicateError, match="under another name"):
@@ -134,6 +141,10 @@ def test_the_command_line_enrols_identifies_exports_and_forgets(
     code, out, _ = run("people", tmp_path / "other", "--bundle", face_bundle, "--json")
     assert [(person["name"], person["enrol_again"]) for person in json.loads(out)] == [("Anna", False)]
     assert run("check", gallery)[0] == 0
+    code, _, err = run("export", gallery, tmp_path / "staff" / ".." / "people", "--passphrase-file", secret)
+    assert code == 2 and "the gallery's own" in err and run("check", gallery)[0] == 0
+    code, _, err = run("people", gallery, "--variant", "int8")
+    assert code == 2 and "expected --bundle" in err
     code, _, err = run("forget", gallery, "Anna", "Nobody")
     assert code == 2 and err.startswith("error: expected the name of somebody")
     code, out, _ = run("forget", gallery, "Anna", "Anna")
