@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from toolchain.report.report import NOT_MEASURED, Report, VariantReport
@@ -11,7 +12,7 @@ COLUMNS = ("variant", "bytes raw", "gzip", "stored", "resident", "max abs", "min
 
 def table(report: Report) -> Table:
     """The variants as a table for the console."""
-    result = Table(title=f"{report.bundle}: {report.size:,} bytes for {report.target}", title_justify="left")
+    result = Table(title=escape(f"{report.bundle}: {report.size:,} bytes for {report.target}"), title_justify="left")
     for number, column in enumerate(COLUMNS):
         result.add_column(column, justify="left" if number == 0 else "right")
     for item in report.variants:

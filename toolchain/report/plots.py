@@ -86,12 +86,17 @@ def _of_page(svg: str, name: str, label: str) -> str:
     svg = svg[svg.index("<svg") :]
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None  # matplotlib always writes one
-    svg = re.sub(r"<svg[^>]*>", f'<svg role="img" aria-label="{html.escape(label)}" {box[0]}>', svg, count=1)
     svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|xlink:href="#|url\(#)', lambda found: f"{found[1]}{name}-", svg).replace("xlink:href", "href")
-    svg = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r"#0000[01][0-9a-f]", lambda found: _OF_PAGE[found[0]], svg)
+    svg = re.sub(r"<[^>]*>", lambda found: _tag_of_page(found[0], name), svg)
+    svg = f'<svg role="img" aria-label="{html.escape(label)}" {box[0]}>' + svg[svg.index(">") + 1 :]
     return re.sub(r"\n\s*", "\n", svg).strip()
+
+
+def _tag_of_page(tag: str, name: str) -> str:
+    """A tag alone, since text between tags may be a name that looks like an id or a colour."""
+    tag = re.sub(r'(\bid="|xlink:href="#|url\(#)', lambda found: f"{found[1]}{name}-", tag).replace("xlink:href", "href")
+    tag = re.sub(r"font: ([0-9.]+)px [^;\"]*", r"font-size: \1px", tag)
+    return re.sub(r"#0000[01][0-9a-f]", lambda found: _OF_PAGE[found[0]], tag)
 
 
 def _dots(axes: Axes, x: Floats, y: Floats, which: str, size: float = 2.6) -> None:
@@ -272,7 +277,8 @@ def sensitivity(found: Sensitivity) -> str:
             across, places = zip(*shown, strict=True) if shown else ((), ())
             axes.plot(across, places, linestyle="none", marker=MARKERS[number % len(MARKERS)], color=colour(number), label=form.form)
         axes.set(xscale="log", xlabel="1 − mean cosine, the layer alone changed")
-        axes.set_yticks(range(len(names)), [_short(name) for name in names[::-1]])
+        # Two dollar signs would make a formula of what is between them.
+        axes.set_yticks(range(len(names)), [_short(name).replace("$", r"\$") for name in names[::-1]])
         axes.tick_params(axis="y", labelsize=8)
         axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1.02, 1), ncols=4, frameon=False, columnspacing=1, handletextpad=0.1)
 

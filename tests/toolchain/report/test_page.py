@@ -1,5 +1,6 @@
 """What stands in the page, the card and the JSON, as text."""
 
+import html
 import json
 import re
 from collections import Counter
@@ -13,10 +14,12 @@ import pytest
 from runtime_py.embedder import Embedder
 from toolchain.bundling.golden import png
 from toolchain.cli import main
+from toolchain.commands.base import Result
 from toolchain.data.faces import Faces
-from toolchain.report import plots
+from toolchain.report import console, plots
 from toolchain.report.page import cosine, model_card, page, settings, write_report
 from toolchain.report.report import Report, recorded
+from toolchain.sensitivity.sensitivity import Damage, FormDamage, Sensitivity
 
 
 class Elements(HTMLParser):
@@ -118,6 +121,20 @@ def test_faces_are_shown_only_where_they_are_given(full: Report, drawn: Faces) -
 def test_names_that_look_like_markup_are_shown_as_they_are(full: Report) -> None:
     text = page(replace(full, name="<script>alert(1)</script>"), {})
     assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("layer", ["a$1$b", r"a$\frac$", r"a\q", "a#00001f", 'id="q"', "url(#x)", "<b>"])
+def test_layers_of_any_name_stand_in_the_plot_as_they_are(layer: str) -> None:
+    found = FormDamage("int8", (Damage(layer, 3, 0.1), Damage("other", 3, 0.05)))
+    svg = plots.sensitivity(Sensitivity(4, True, None, (found,)))
+    shown = [html.unescape(text) for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
+    assert layer in shown
+    assert f"int8: {layer} 0.1" in str(Elements(svg).of("svg")[0]["aria-label"])
+
+
+def test_a_bundle_of_any_name_stands_on_the_console_as_it_is(full: Report) -> None:
+    named = replace(full, bundle="net[v2] [/b].pface")
+    assert "net[v2] [/b].pface: " in Result({}, (console.table(named),)).text()
 
 
 def test_the_json_reads_back_as_the_same_report(full: Report, tmp_path: Path) -> None:
