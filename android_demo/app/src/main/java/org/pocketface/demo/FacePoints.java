@@ -19,6 +19,11 @@ public final class FacePoints {
     this.mouth = mouth;
   }
 
+  /** Whether they say how a head is held: not where the eyes are in one place, or the mouth is on their line. */
+  public boolean makeAFace() {
+    return eyeDistance() > 0 && across(mouth) != 0;
+  }
+
   /** Pixels from eye to eye. */
   public double eyeDistance() {
     return Math.hypot(alongX, alongY);
@@ -40,8 +45,11 @@ public final class FacePoints {
    * mouth is positive. A head that looks up or down moves it.
    */
   public double upDown() {
-    double across = -(mouth[0] - eyesX) * alongY + (mouth[1] - eyesY) * alongX;
-    double noseAcross = -(nose[0] - eyesX) * alongY + (nose[1] - eyesY) * alongX;
-    return noseAcross / across - 0.5;
+    return across(nose) / across(mouth) - 0.5;
+  }
+
+  /** How far a point is from the eyes' line, in pixels times the distance of the eyes; below the eyes is positive. */
+  private double across(double[] point) {
+    return -(point[0] - eyesX) * alongY + (point[1] - eyesY) * alongX;
   }
 }

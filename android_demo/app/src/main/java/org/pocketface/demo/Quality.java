@@ -37,20 +37,22 @@ public final class Quality {
    * @param box left, top, right, bottom, in pixels of the frame
    * @param points where its parts lie, in pixels of the frame
    * @param crop the aligned face
-   * @param cropEyeDistance how far the eyes are apart in a crop, in its pixels; NaN where that is not known
+   * @param cropEyeDistance how far the eyes are apart in a crop, in its pixels
    */
   public static Quality of(Pixels frame, double[] box, FacePoints points, Pixels crop, double cropEyeDistance) {
     Quality quality = ofCrop(frame, box, crop);
-    if (!Double.isNaN(cropEyeDistance)) {
-      quality.atLeast(points.eyeDistance() / cropEyeDistance, QualityBounds.SIZE_GATE, QualityBounds.SIZE_GOOD, Flaw.SMALL);
+    if (!points.makeAFace()) {
+      quality.atLeast(0, QualityBounds.SIZE_GATE, QualityBounds.SIZE_GOOD, Flaw.SMALL);
+      return quality;
     }
+    quality.atLeast(points.eyeDistance() / cropEyeDistance, QualityBounds.SIZE_GATE, QualityBounds.SIZE_GOOD, Flaw.SMALL);
     quality.atMost(Math.abs(points.sideways()), QualityBounds.SIDEWAYS_GATE, QualityBounds.SIDEWAYS_GOOD, Flaw.SIDEWAYS);
     quality.atMost(Math.abs(points.upDown()), QualityBounds.UP_DOWN_GATE, QualityBounds.UP_DOWN_GOOD, Flaw.UP_DOWN);
     quality.atMost(Math.abs(points.tiltDegrees()), QualityBounds.TILT_GATE, QualityBounds.TILT_GOOD, Flaw.TILTED);
     return quality;
   }
 
-  /** Judges a face of which eyes, nose and mouth are not known: neither its size nor how the head is held. */
+  /** Judges a face of which eyes, nose and mouth, or the eyes' places in a crop, are not known: neither its size nor how the head is held. */
   public static Quality ofCrop(Pixels frame, double[] box, Pixels crop) {
     Quality quality = new Quality();
     quality.atLeast(shareInside(frame, box), QualityBounds.INSIDE_GATE, QualityBounds.INSIDE_GOOD, Flaw.CUT_OFF);

@@ -54,6 +54,16 @@ public final class QualityTest {
   }
 
   @Test
+  public void pointsThatMakeNoFaceAreSmall() {
+    double[] middle = {240, 300};
+    assertEquals(Quality.Flaw.SMALL, judge(BOX, new FacePoints(middle, middle, middle, middle), crop(128, 40)).flaw());
+    double[] nose = {240, 330};
+    Quality mouthBetweenTheEyes = judge(BOX, new FacePoints(new double[] {190, 300}, new double[] {290, 300}, nose, middle), crop(128, 40));
+    assertEquals(Quality.Flaw.SMALL, mouthBetweenTheEyes.flaw());
+    assertEquals(0, mouthBetweenTheEyes.score(), 0);
+  }
+
+  @Test
   public void withoutKnownPointsTheCropAloneIsJudged() {
     assertNull(Quality.ofCrop(FRAME, BOX, crop(128, 40)).flaw());
     assertEquals(Quality.Flaw.DARK, Quality.ofCrop(FRAME, BOX, crop(30, 29)).flaw());
