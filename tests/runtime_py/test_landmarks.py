@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import runtime_py
 from runtime_py import errors
 from runtime_py.cli import main
+from runtime_py.detector import Detection
 from runtime_py.gallery import Gallery
 from runtime_py.gallery.identifier import Identifier
 from runtime_py.landmarks import FOUR, Marked, face_at, faces_of
@@ -103,6 +105,23 @@ def test_a_mirror_image_gives_the_mirrored_points_and_the_mean_is_between_both(r
     # The same mean of the same two runs; the detector's input is 256 pixels wide and this picture too.
     assert face.detection.key_points[:4] == pytest.approx(mirrored, abs=1e-6)
     assert np.abs(face.detection.key_points - own.faces(picture)[0].detection.key_points).max() > 0
+
+
+def test_another_face_of_the_mirror_image_moves_no_points(recognizer: Recognizer, picture: np.ndarray) -> None:
+    """In the mirror image somebody stands elsewhere: the face that was found stays as it was found."""
+    own = finder(recognizer.bundle)
+    (found,) = own.detector.find(picture)
+    away = replace(found, box=(0.0, 0.0, 20.0, 20.0), key_points=np.full_like(found.key_points, 10.0))
+
+    class Elsewhere:
+        settings = own.detector.settings
+
+        def find(self, photograph: np.ndarray) -> tuple[Detection, ...]:
+            return (found,) if photograph is picture else (away,)
+
+    own.detector = Elsewhere()  # type: ignore[assignment]
+    (face,) = Mirrored(own).faces(picture)
+    assert np.array_equal(face.detection.key_points, found.key_points) and face.detection.box == found.box
 
 
 def test_a_file_that_is_no_yunet_is_one_line(face_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,23 @@ def test_a_face_is_not_enrolled_under_two_names(identifier: Identifier) -> None:
     with pytest.raises(errors.GalleryDuplicateError, match="enrol them again"):
         identifier.enrol("Ann", [named(0)])
     assert identifier.enrol("Ann", [named(0)], again=True).person.name == "Ann"
+
+
+def test_whoever_is_enrolled_again_must_not_look_like_somebody_else_too(identifier: Identifier) -> None:
+    ann = identifier.enrol("Ann", [named(0)]).person
+    template = identifier.recognizer.embed(identifier.recognizer.faces(drawn(0))[0])
+    identifier.gallery.enrol("Bob", template, identifier.model)  # as an import may bring him in
+    with pytest.raises(errors.GalleryDuplicateError, match="under another name"):
+        identifier.enrol("Ann", [named(0)], again=True)
+    assert identifier.gallery.person(ann.id) == ann
+
+
+def test_somebody_is_found_from_the_threshold_on(identifier: Identifier) -> None:
+    identifier.enrol("Ann", [named(0)])
+    (found,) = identifier.identify(named(0))
+    ((ann, _),) = found.candidates
+    least = found.threshold.similarity
+    assert [replace(found, candidates=((ann, alike),)).person for alike in (least, least - 1e-9)] == [ann, None]
 
 
 def test_a_search_takes_the_size_of_the_gallery_into_account(identifier: Identifier) -> None:

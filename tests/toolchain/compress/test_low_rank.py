@@ -78,6 +78,12 @@ def test_ranks_by_a_budget_keep_nearly_the_largest_product_of_energies() -> None
         ranks_by_budget(energies, per_rank, whole, 34)
 
 
+def test_of_equal_losses_the_one_that_saves_more_is_taken() -> None:
+    energies = torch.tensor([4.0, 3.0, 2.0, 1.0])
+    assert ranks_by_budget([energies, energies], [1, 10], [100, 100], 43) == [4, 3]
+    assert ranks_by_budget([energies, energies], [10, 10], [100, 100], 70) == [3, 4], "of equal ones the first layer's"
+
+
 def test_a_layer_that_no_rank_makes_cheaper_costs_what_it_costs_whole() -> None:
     assert ranks_by_budget([torch.tensor([1.0, 1.0])], [60], [100], 100) == [2], "whole is within the budget, whatever rank 2 costs"
 
