@@ -183,16 +183,17 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
 
   private void startCamera() {
     final Recognition used = recognition;
+    final CameraFrames started = new CameraFrames(this, this);
     frames = new NewestFrame(application().background(), new NewestFrame.Looker() {
       @Override
       public void look(Frame frame) {
-        lookAt(used, frame);
+        lookAt(used, started, frame);
       }
     });
-    camera = new CameraFrames(this, this);
+    camera = started;
     show(Stage.LIVE, null);
     cameraDegrees = displayDegrees();
-    camera.start(cameraDegrees);
+    started.start(cameraDegrees);
   }
 
   private void stopCamera() {
@@ -206,19 +207,17 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
   }
 
   /** On the background thread. */
-  private void lookAt(Recognition used, Frame frame) {
+  private void lookAt(Recognition used, final CameraFrames from, Frame frame) {
     try {
       final Sighting sighting = used.look(frame);
-      application().onMain(new Runnable() {
+      whileOn(from, new Runnable() {
         @Override
         public void run() {
-          if (stage == Stage.LIVE && camera != null) {
-            onSighting(sighting);
-          }
+          onSighting(sighting);
         }
       });
     } catch (final PocketFaceException error) {
-      application().onMain(new Runnable() {
+      whileOn(from, new Runnable() {
         @Override
         public void run() {
           stopCamera();
@@ -226,6 +225,18 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
         }
       });
     }
+  }
+
+  /** Does {@code what} on the main thread, where {@code from} is still the camera by then: what one says that was stopped counts no more. */
+  private void whileOn(final CameraFrames from, final Runnable what) {
+    application().onMain(new Runnable() {
+      @Override
+      public void run() {
+        if (camera == from) {
+          what.run();
+        }
+      }
+    });
   }
 
   @SuppressWarnings("deprecation") // its successor is there from API 30 on
@@ -256,8 +267,8 @@ abstract class CameraActivity extends Activity implements CameraFrames.Listener,
   }
 
   @Override
-  public final void failed(final String why) {
-    application().onMain(new Runnable() {
+  public final void failed(CameraFrames failed, final String why) {
+    whileOn(failed, new Runnable() {
       @Override
       public void run() {
         stopCamera();

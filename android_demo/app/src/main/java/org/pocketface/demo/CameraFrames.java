@@ -35,8 +35,8 @@ final class CameraFrames implements ImageReader.OnImageAvailableListener {
     /** The frame is filled. Called on the camera's thread. */
     void filled(Frame frame);
 
-    /** There will be no more frames: {@code why} is for people. Called on the camera's thread or where {@link #start} was called. */
-    void failed(String why);
+    /** {@code camera} gives no more frames: {@code why} is for people. Called on the camera's thread or where {@link #start} was called. */
+    void failed(CameraFrames camera, String why);
 
     /** There is no camera. Called where {@link #start} was called. */
     void noCamera();
@@ -154,7 +154,7 @@ final class CameraFrames implements ImageReader.OnImageAvailableListener {
       }
       stop();
     }
-    listener.failed(why);
+    listener.failed(this, why);
   }
 
   /** Whether {@code opened} is still wanted; where it is not, it is closed. */
