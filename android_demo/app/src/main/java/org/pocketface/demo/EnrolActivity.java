@@ -211,14 +211,19 @@ public final class EnrolActivity extends CameraActivity {
     application().background().execute(new Runnable() {
       @Override
       public void run() {
-        PocketFaceException error = null;
+        PocketFaceException unwritten = null;
+        PocketFaceException unread = null;
         try {
           write(used, templates);
-          used.galleryChanged();
         } catch (PocketFaceException wrong) {
-          error = wrong;
+          unwritten = wrong;
         }
-        finishStoring(error, count);
+        try {
+          used.galleryChanged(); // a writing that failed may have changed it too
+        } catch (PocketFaceException wrong) {
+          unread = wrong;
+        }
+        finishStoring(unwritten, unread, count);
       }
     });
   }
@@ -235,17 +240,21 @@ public final class EnrolActivity extends CameraActivity {
     }
   }
 
-  /** On the background thread. */
-  private void finishStoring(final PocketFaceException error, final int count) {
+  /** On the background thread. {@code unwritten} and {@code unread}: why the gallery cannot be written or, after that, read; null where it can. */
+  private void finishStoring(final PocketFaceException unwritten, final PocketFaceException unread, final int count) {
     application().onMain(new Runnable() {
       @Override
       public void run() {
         storing = false;
-        if (error instanceof GalleryException.Duplicate || error instanceof GalleryException.Name) {
-          askForAnotherName(error);
-        } else if (error != null) {
-          showEnd(getString(R.string.store_failed_title), getString(R.string.store_failed, error.getMessage()));
+        boolean refused = unwritten instanceof GalleryException.Duplicate || unwritten instanceof GalleryException.Name;
+        if (refused && !isDestroyed()) {
+          askForAnotherName(unwritten);
+        } else if (unwritten != null) {
+          showEnd(getString(R.string.store_failed_title), getString(R.string.store_failed, unwritten.getMessage()));
           enrolment.cancel();
+        } else if (unread != null) {
+          showEnd(getString(R.string.gallery_title), unread.getMessage());
+          enrolment.stored();
         } else {
           String stored = getString(R.string.done_text, getResources().getQuantityString(R.plurals.templates, count, count));
           showEnd(

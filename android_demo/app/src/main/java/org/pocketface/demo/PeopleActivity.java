@@ -35,9 +35,7 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
     Edges.clear(findViewById(R.id.root));
     Header.fill(this);
     adapter = new PersonAdapter(this, this);
-    ListView list = findViewById(R.id.list);
-    list.setAdapter(adapter);
-    list.setEmptyView(findViewById(R.id.empty));
+    ((ListView) findViewById(R.id.list)).setAdapter(adapter);
     findViewById(R.id.delete_all).setOnClickListener(new View.OnClickListener() {
       @Override
       public void onClick(View view) {
@@ -143,7 +141,7 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
       @Override
       public void run() {
         String error = null;
-        List<Person> people = Collections.emptyList();
+        List<Person> people = null;
         Set<String> again = new HashSet<String>();
         try {
           change.make(used.gallery());
@@ -152,10 +150,10 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
         }
         try {
           used.galleryChanged();
-          people = used.gallery().people();
           for (Person person : used.gallery().enrolAgain(Collections.singleton(used.model().sha256()))) {
             again.add(person.id());
           }
+          people = used.gallery().people();
         } catch (PocketFaceException wrong) {
           error = wrong.getMessage();
         }
@@ -164,7 +162,7 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
     });
   }
 
-  /** On the background thread. */
+  /** On the background thread. {@code people} null: they cannot be read, and what is shown stays. */
   private void show(final List<Person> people, final Set<String> again, final String error) {
     application().onMain(new Runnable() {
       @Override
@@ -172,8 +170,11 @@ public final class PeopleActivity extends Activity implements DemoApplication.Li
         if (isDestroyed()) {
           return;
         }
-        adapter.show(people, again);
-        findViewById(R.id.delete_all).setVisibility(people.isEmpty() ? View.GONE : View.VISIBLE);
+        if (people != null) {
+          adapter.show(people, again);
+          ((ListView) findViewById(R.id.list)).setEmptyView(findViewById(R.id.empty));
+        }
+        findViewById(R.id.delete_all).setVisibility(people != null && people.isEmpty() ? View.GONE : View.VISIBLE);
         if (error != null) {
           Dialogs.say(PeopleActivity.this, error);
         }

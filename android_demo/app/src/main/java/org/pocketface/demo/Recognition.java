@@ -1,6 +1,7 @@
 package org.pocketface.demo;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +38,7 @@ public final class Recognition {
   private final double cropEyeDistance;
 
   private volatile Matcher matcher;
-  private final Map<String, String> names = new HashMap<String, String>();
+  private Map<String, String> names;
 
   /**
    * Takes both over; where it throws, the gallery is the caller's to close.
@@ -97,16 +98,25 @@ public final class Recognition {
     return matcher.templates().size();
   }
 
-  /** Reads the templates anew. */
+  /**
+   * Reads the templates anew. Where that fails nobody is recognised any more: of those who were, some may be deleted.
+   *
+   * @throws org.pocketface.sdk.gallery.GalleryException where the gallery cannot be read
+   */
   public void galleryChanged() {
-    Templates templates = gallery.templatesFor(model);
-    if (matcher != null) {
-      matcher.templates().close();
-    }
-    matcher = new Matcher(templates);
-    names.clear();
-    for (Person person : gallery.people()) {
-      names.put(person.id(), person.name());
+    Map<String, String> read = new HashMap<String, String>();
+    Templates templates = Templates.of(model, Collections.<String>emptyList(), Collections.<float[]>emptyList());
+    try {
+      for (Person person : gallery.people()) {
+        read.put(person.id(), person.name());
+      }
+      templates = gallery.templatesFor(model);
+    } finally {
+      if (matcher != null) {
+        matcher.templates().close();
+      }
+      matcher = new Matcher(templates);
+      names = read;
     }
   }
 
@@ -149,12 +159,14 @@ public final class Recognition {
   }
 
   private Quality quality(Pixels frame, Face face) {
-    double[][] seen = face.detection.keyPoints();
+    boolean told = !Double.isNaN(cropEyeDistance);
     for (int point : points) {
-      if (point < 0) {
-        return Quality.ofCrop(frame, box(face), face.crop);
-      }
+      told &= point >= 0;
     }
+    if (!told) {
+      return Quality.ofCrop(frame, box(face), face.crop);
+    }
+    double[][] seen = face.detection.keyPoints();
     FacePoints known = new FacePoints(seen[points[0]], seen[points[1]], seen[points[2]], seen[points[3]]);
     return Quality.of(frame, box(face), known, face.crop, cropEyeDistance);
   }

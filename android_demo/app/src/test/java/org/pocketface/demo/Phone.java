@@ -95,13 +95,18 @@ final class Phone extends ExternalResource {
 
   /** The camera gives a picture of tests/android/screens.py, a second after the one before. */
   void see(CameraActivity screen, String picture) throws IOException {
+    give(screen, picture);
+    settle();
+  }
+
+  /** The same, and nothing is waited for. */
+  void give(CameraActivity screen, String picture) throws IOException {
     clock += 1000;
     Pixels pixels = picture(picture);
     Frame frame = screen.toFill();
     byte[] room = frame.reuse(pixels.height(), pixels.width(), true, clock).rgb();
     System.arraycopy(pixels.rgb(), 0, room, 0, room.length);
     screen.filled(frame);
-    settle();
   }
 
   static Pixels picture(String name) throws IOException {

@@ -94,6 +94,22 @@ public final class ScreensTest {
   }
 
   @Test
+  @SuppressWarnings("deprecation") // as the screen asks
+  public void whatAStoppedCameraSaysCountsNoMore() throws Exception {
+    phone.allowCamera();
+    MainActivity screen = phone.open(MainActivity.class);
+    screen.failed(new CameraFrames(screen, screen), "it was taken off");
+    Phone.settle();
+    assertEquals(CameraActivity.Stage.LIVE, screen.stage());
+    CountDownLatch turned = holdBackground();
+    phone.give(screen, "two");
+    shadowOf(screen.getWindowManager().getDefaultDisplay()).setRotation(Surface.ROTATION_180); // starts the camera anew
+    turned.countDown();
+    Phone.settle();
+    assertEquals(screen.getString(R.string.looking), Phone.text(screen, R.id.status));
+  }
+
+  @Test
   public void withoutACameraTheScreenSaysSo() throws Exception {
     shadowOf(Phone.application()).grantPermissions(Manifest.permission.CAMERA);
     MainActivity screen = phone.open(MainActivity.class);
@@ -279,6 +295,42 @@ public final class ScreensTest {
   }
 
   @Test
+  public void whereTheGalleryCannotBeReadAnyMoreNobodyIsRecognised() throws Exception {
+    phone.allowCamera();
+    enrol("Ada Lovelace", "person-0-0");
+    Files.write(Phone.application().galleryFile().toPath(), new byte[200]);
+    PeopleActivity people = phone.open(PeopleActivity.class);
+    String said = shadowOf(ShadowAlertDialog.getLatestAlertDialog()).getMessage().toString();
+    assertTrue(said, said.startsWith("gallery: expected PFGA"));
+    assertEquals("that nobody is enrolled is not known", "", Phone.text(people, R.id.empty));
+    MainActivity screen = phone.open(MainActivity.class);
+    phone.see(screen, "person-0-2");
+    assertEquals(screen.getString(R.string.unknown), Phone.text(screen, R.id.status));
+    Phone.press(people, R.id.delete_all);
+    ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
+    Phone.settle();
+    assertEquals(people.getString(R.string.people_empty), Phone.text(people, R.id.empty));
+  }
+
+  @Test
+  public void templatesThatCannotBeStoredAreSaid() throws Exception {
+    phone.allowCamera();
+    EnrolActivity screen = phone.open(EnrolActivity.class);
+    Phone.press(screen, R.id.agree);
+    ((EditText) screen.findViewById(R.id.name)).setText("Ada Lovelace");
+    Phone.press(screen, R.id.named);
+    TestApplication.refusals = 1;
+    for (int view = 0; view < Enrolment.PICTURES; view++) {
+      phone.see(screen, "person-0-" + view);
+    }
+    Phone.settle();
+    assertEquals(screen.getString(R.string.store_failed_title), Phone.text(screen, R.id.done_heading));
+    assertTrue(Phone.text(screen, R.id.done_text), Phone.text(screen, R.id.done_text).startsWith("gallery: expected a key"));
+    phone.shot(screen, "enrol-failed");
+    assertTrue(people().isEmpty());
+  }
+
+  @Test
   public void deletingAllTakesTheKeyWithIt() throws Exception {
     enrol("Ada Lovelace", "person-0-0");
     assertEquals(1, StrictKeyStore.KEYS.size());
@@ -313,14 +365,7 @@ public final class ScreensTest {
   public void theSelfTestGoesOnWhereThePhoneIsTurned() throws Exception {
     Intent run = new Intent().putExtra(SelfTestActivity.RUN, true);
     TestApplication.bundle = "damaged.pface"; // ends soon
-    CountDownLatch turned = new CountDownLatch(1);
-    Phone.application().background().execute(() -> {
-      try {
-        turned.await(); // what was given to the background before the test
-      } catch (InterruptedException error) {
-        throw new AssertionError(error);
-      }
-    });
+    CountDownLatch turned = holdBackground();
     ActivityController<SelfTestActivity> controller = Robolectric.buildActivity(SelfTestActivity.class, run).setup();
     assertFalse(controller.get().findViewById(R.id.run).isEnabled());
     controller.recreate();
@@ -371,6 +416,19 @@ public final class ScreensTest {
     }
     ready[0].gallery().enrol(name, ready[0].model(), templates);
     ready[0].galleryChanged();
+  }
+
+  /** What is given to the background from now on waits until the latch is at 0. */
+  private static CountDownLatch holdBackground() {
+    CountDownLatch held = new CountDownLatch(1);
+    Phone.application().background().execute(() -> {
+      try {
+        held.await();
+      } catch (InterruptedException error) {
+        throw new AssertionError(error);
+      }
+    });
+    return held;
   }
 
   private static List<Person> people() {

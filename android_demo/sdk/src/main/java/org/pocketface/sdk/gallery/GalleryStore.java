@@ -167,7 +167,7 @@ final class GalleryStore {
 
   GalleryException.Write cannotWrite(IOException cause) {
     GalleryException.Write error = new GalleryException.Write(
-        file + ": cannot be written (" + cause.getMessage() + "); make room and try again, what was there before is kept");
+        file + ": cannot be written (" + cause.getMessage() + "); make room and try again: it holds what it held before, or the change, whole");
     error.initCause(cause);
     return error;
   }
