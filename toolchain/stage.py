@@ -61,6 +61,8 @@ class Trait(Enum):
 
     BATCH_NORM = "batch norm behind its layers"
     """A conv or linear layer feeds a batch norm that FoldBatchNorm would fold."""
+    UNNORMED = "layers without a batch norm of their own"
+    """A stage put them there, beside layers that have one."""
     PRUNED = "pruned weights"
     """Weights that are exactly 0 and have to stay so."""
     ENCODED = "encoded weights"

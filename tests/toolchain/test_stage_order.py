@@ -16,6 +16,7 @@ from toolchain.compress.binarize import Binarize
 from toolchain.compress.calibrate import Calibrate
 from toolchain.compress.fold_batch_norm import FoldBatchNorm
 from toolchain.compress.insert_batch_norm import InsertBatchNorm
+from toolchain.compress.low_rank import LowRank
 from toolchain.compress.palettize import Palettize
 from toolchain.compress.prune import Prune
 from toolchain.convert.clustered import Clustered
@@ -38,6 +39,7 @@ def test_what_stages_do_is_told_from_what_they_declare() -> None:
     assert after(NORMED, Binarize()) == {Trait.BATCH_NORM, Trait.ENCODED}
     assert after(NORMED, Binarize(), FoldBatchNorm(), Palettize()) == {Trait.ENCODED}
     assert after(tiny_net(), InsertBatchNorm(), Binarize(), FoldBatchNorm()) == {Trait.ENCODED}
+    assert after(NORMED, LowRank(), InsertBatchNorm(), Binarize()) == {Trait.BATCH_NORM, Trait.ENCODED}
     assert after(tiny_net(), FoldBatchNorm(), Calibrate(), Calibrate()) == {Trait.RANGES}
 
 
@@ -56,6 +58,7 @@ def test_what_stages_do_is_told_from_what_they_declare() -> None:
             (FoldBatchNorm(), Palettize(), Train(ArcFace(), FEW)),
             "Train cannot come here: after Palettize .* encoded weights; it trains",
         ),
+        (NORMED, (LowRank(), Train(ArcFace(), FEW), Binarize()), "Binarize cannot come here: after LowRank .*; put InsertBatchNorm"),
         (tiny_net(), (Prune(), Prune()), "Prune cannot come here: after Prune the model has pruned weights; .* set rounds instead"),
         (tiny_net(), (Calibrate(), Palettize()), "Palettize cannot come here: after Calibrate .* recorded activation ranges"),
     ],

@@ -90,6 +90,7 @@ class InsertBatchNorm(Stage):
 
     refuses: ClassVar[Mapping[Trait, str]] = {Trait.ENCODED: "put InsertBatchNorm() before what encodes"}
     gives: ClassVar[frozenset[Trait]] = frozenset({Trait.BATCH_NORM})
+    takes: ClassVar[frozenset[Trait]] = frozenset({Trait.UNNORMED})
 
     faces: int = 256
     """How many of the training faces are measured, evenly spread over them."""

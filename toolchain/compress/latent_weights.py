@@ -9,6 +9,7 @@ starts from a trained net and takes that net for its teacher; the papers train f
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,6 +99,7 @@ class LatentTraining(Stage, ABC):
         Trait.BATCH_NORM: "put it before FoldBatchNorm(), and InsertBatchNorm() before it where the net came without"
     }
     refuses: ClassVar[Mapping[Trait, str]] = {
+        Trait.UNNORMED: "put InsertBatchNorm() between",
         Trait.PRUNED: "it decides every weight anew, so the pruned ones would come back",
         Trait.ENCODED: "training would change the encoded weights; put it before what encodes",
     }
@@ -113,7 +115,7 @@ class LatentTraining(Stage, ABC):
     as it was trained."""
 
     def __post_init__(self) -> None:
-        if not self.pace > 0 or self.refit < 0:
+        if not 0 < self.pace < math.inf or self.refit < 0:
             raise RecipeError(f"{type(self).__name__}: expected pace > 0 and refit >= 0, got {self.pace} and {self.refit}")
 
     @abstractmethod

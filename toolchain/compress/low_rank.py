@@ -212,6 +212,7 @@ class LowRank(Stage):
         Trait.PRUNED: "a product of two matrices has no zeros where its factors had none; put LowRank() before Prune()",
         Trait.ENCODED: "new layers take the place of those that are encoded; put LowRank() before what encodes",
     }
+    gives: ClassVar[frozenset[Trait]] = frozenset({Trait.UNNORMED})
 
     multiply_adds: float | None = 0.5
     """The share of the net's multiply-adds that is left. None: `energy` decides."""
