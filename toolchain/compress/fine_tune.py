@@ -86,7 +86,7 @@ def fine_tune(
     at_step = constrain(net)
     objective = SelfDistillation(copy.deepcopy(model.net), matched_layers(model.net), map_weight, at_step)
     fit(net, objective, faces, model.input, settings, context, name, _judge(model, context))
-    return net.cpu()
+    return net
 
 
 def matched_layers(net: nn.Module, count: int = 6) -> tuple[str, ...]:

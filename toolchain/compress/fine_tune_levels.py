@@ -11,6 +11,7 @@ and matches at another.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -97,7 +98,7 @@ class FineTuneLevels(Stage):
         falling = all(a > b > 0 for a, b in zip(self.utilisations, self.utilisations[1:], strict=False))
         if len(self.utilisations) < 2 or self.utilisations[0] != 1 or not falling:
             raise RecipeError(f"FineTuneLevels.utilisations: expected 1 and then smaller shares above 0, got {self.utilisations}")
-        if not self.match_weight >= 0:
+        if not 0 <= self.match_weight < math.inf:
             raise RecipeError(f"FineTuneLevels.match_weight: expected 0 or more, got {self.match_weight}")
 
     def transform(self, model: Model, context: Context) -> Model:
@@ -105,4 +106,4 @@ class FineTuneLevels(Stage):
         net = trainable_copy(model)
         objective = SummedLevels(net.to(context.device), task.criterion, self.utilisations, self.match_weight)
         fit(net, objective, task.faces, model.input, self.settings, context, "levels", order=task.order)
-        return model.with_net(net.cpu())
+        return model.with_net(net)

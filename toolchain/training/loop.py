@@ -163,7 +163,7 @@ def fit(
     order: Order | None = None,
 ) -> None:
     """Trains `net` in place by `objective(net, batch) -> scalar`, whose parameters are trained too. `order`: of the faces in an
-    epoch; None: at random.
+    epoch; None: at random. Wherever it is trained, `net` is on the CPU afterwards, where the stages that follow compute.
 
     On several processes (`torchrun`) each takes its share of the very batch that one process would take, batch norm included, so
     that the loss falls alike, up to rounding; an objective must be a mean over the batch for that.
@@ -208,7 +208,7 @@ def fit(
             _save(kept, task, optimizers, step + 1)
     fabric.barrier()
     restore_batch_norm(task, norms)
-    net.eval()
+    net.cpu().eval()
 
 
 def _update(
@@ -292,7 +292,7 @@ def _keep_freed_memory() -> None:
 def _optimizers(task: nn.Module, settings: TrainSettings) -> list[torch.optim.Optimizer]:
     rate = settings.phases[0].learning_rate
     named = [(name, p) for name, p in task.named_parameters() if p.requires_grad]
-    matrices = [p for name, p in named if settings.optimizer == "muon" and name.startswith("net.") and is_matrix(name, p)]
+    matrices = [p for name, p in named if settings.optimizer == "muon" and name.startswith("net.") and is_matrix(p)]
     chosen = {id(p) for p in matrices}
     rest = [p for _, p in named if id(p) not in chosen]
     decayed = [p for p in rest if p.ndim > 1]

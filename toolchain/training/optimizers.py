@@ -51,7 +51,7 @@ def _axes_in_memory(weight: Tensor) -> tuple[int, ...]:
     return 0, 2, 3, 1
 
 
-def is_matrix(name: str, parameter: nn.Parameter) -> bool:
+def is_matrix(parameter: nn.Parameter) -> bool:
     """True for weights that mix channels (1×1 and linear layers), which is where orthogonalising makes sense: depthwise
     kernels, the stem's few inputs and per-channel parameters go to AdamW."""
     return parameter.ndim in (2, 4) and parameter.shape[1] >= 8 and min(parameter.shape[0], parameter[0].numel()) >= 8
