@@ -31,9 +31,9 @@ from toolchain.training.loop import TrainSettings, fit, hash_of
 class Distill(Stage):
     """Trains the student to be consistent with `teachers`, in the way that `by` says.
 
-    Where the sizes of the embeddings differ, the teachers' are reduced to the student's by PCA, or, with `projection`, a linear map
-    from the student's to theirs is trained along and dropped. To keep such a map as the embedding, give the student the teachers'
-    size: its last layer is linear.
+    Teachers' embeddings that are longer than the student's are reduced to its size by PCA. With `projection` a linear map from the
+    student's to theirs, longer or shorter, is trained along and dropped. To keep such a map as the embedding, give the student the
+    teachers' size: its last layer is linear.
     """
 
     trains: ClassVar[bool] = True
