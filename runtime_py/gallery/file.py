@@ -43,7 +43,7 @@ PRAGMA user_version = {VERSION};
 def opened(path: Path, create: bool) -> sqlite3.Connection:
     """A connection to the gallery at `path`, which is made where there is none and `create` says so. Errors: GalleryReadError,
     GalleryFormatError, GalleryVersionError, GalleryWriteError."""
-    if not exists(path):
+    if identity(path) is None:
         if not create:
             raise GalleryReadError(f"{path}: expected a gallery, found nothing; enrol somebody first")
         _make(path)
@@ -94,15 +94,16 @@ def check_place(path: Path) -> None:
         raise GalleryWriteError(f"{path}: a gallery cannot be made there, {folder} takes no files; give another place")
 
 
-def exists(path: Path) -> bool:
-    """Error: GalleryReadError where that cannot be told."""
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file there is at `path`: another one has other numbers. None: there is none. Error: GalleryReadError where that cannot be
+    told."""
     try:
-        os.stat(path)
+        status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         raise GalleryReadError(f"{path}: expected a gallery, it cannot be reached: {getattr(error, 'strerror', None) or error}") from None
-    return True
+    return status.st_dev, status.st_ino
 
 
 def _make(path: Path) -> None:

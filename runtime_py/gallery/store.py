@@ -34,7 +34,7 @@ from runtime_py.errors import (
     GalleryWriteError,
 )
 from runtime_py.gallery import records
-from runtime_py.gallery.file import check_place, exists, nobody, opened, typed
+from runtime_py.gallery.file import check_place, identity, nobody, opened, typed
 from runtime_py.gallery.people import (
     LENGTH_TOLERANCE,
     Entry,
@@ -83,10 +83,13 @@ class Gallery:
         self.path = Path(path)
         self._lock = threading.RLock()
         self._indices: dict[tuple[TemplateModel, bool], _Loaded] = {}
-        self._made = not create or exists(self.path)
-        if not self._made:
+        self._file = identity(self.path)
+        """The file that is open; None: there is none yet."""
+        if self._file is None and create:
             check_place(self.path)
-        self._connection: sqlite3.Connection | None = opened(self.path, create=False) if self._made else nobody()
+            self._connection: sqlite3.Connection | None = nobody()
+        else:
+            self._connection = opened(self.path, create=False)
 
     def __enter__(self) -> Gallery:
         return self
@@ -320,13 +323,19 @@ class Gallery:
                 raise
 
     def _open(self, make: bool = False) -> sqlite3.Connection:
-        """The connection: to the file, once there is one, whoever made it."""
+        """The connection: to the file, once there is one, whoever made it or put another in its place. SQLite would go on with the one
+        that was opened, and what it wrote there would be gone."""
         if self._connection is None:
             raise GalleryClosedError(f"{self.path}: expected an open gallery, got a closed one; open it again")
-        if not self._made and not self._connection.in_transaction and (make or exists(self.path)):
-            made = opened(self.path, create=True)
+        if self._connection.in_transaction:
+            return self._connection
+        found = identity(self.path)
+        if found is None and self._file is not None:
+            raise GalleryReadError(f"{self.path}: expected the gallery that was opened, found nothing; put it back, or open it anew")
+        if found != self._file or (found is None and make):
+            made = opened(self.path, create=self._file is None)
             self._connection.close()
-            self._connection, self._made = made, True
+            self._connection, self._file = made, found or identity(self.path)
             self._indices.clear()
         return self._connection
 

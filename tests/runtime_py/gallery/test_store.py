@@ -56,6 +56,25 @@ def test_the_first_change_makes_the_file(path: Path) -> None:
         Gallery(path / "file" / "people")
 
 
+def test_no_change_goes_into_a_file_that_is_gone(path: Path) -> None:
+    with Gallery(path) as gallery:
+        gallery.enrol("Ann", unit(1), model())
+        copy = path.read_bytes()
+        gallery.enrol("Bob", unit(2), model())
+        assert len(gallery.search(unit(1), model(), 9)) == 2
+        path.with_name("copy").write_bytes(copy)
+        os.replace(path.with_name("copy"), path)
+        assert [person.name for person, _ in gallery.search(unit(1), model(), 9)] == ["Ann"]
+        gallery.enrol("Cem", unit(3), model())
+        with Gallery(path) as other:
+            assert [person.name for person in other.people()] == ["Ann", "Cem"]
+        path.unlink()
+        for use in (gallery.people, lambda: gallery.enrol("Dee", unit(4), model())):
+            with pytest.raises(errors.GalleryReadError, match="found nothing"):
+                use()
+        assert not path.exists()
+
+
 def test_only_the_owner_can_read_a_new_gallery(path: Path) -> None:
     made(path)
     assert os.stat(path).st_mode & 0o077 == 0
