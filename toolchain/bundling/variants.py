@@ -83,7 +83,10 @@ class Workshop:
     def convert(self, variant: Variant, model: Model) -> bytes:
         """The .tflite of `model`."""
         settings = {name: value for name, value in describe(variant).items() if name not in ("stages", "gate", "face_gate")}
-        key = key_of(made="tflite", variant=settings, model=model.fingerprint(), versions=conversion_versions(), source=_source(_MAKERS))
+        # A rule of Int8 chooses by the training faces, which the model need not show: ranges that come with the package are of others.
+        faces = None if self.context.faces is None else self.context.faces.fingerprint()
+        made_from = {"variant": settings, "model": model.fingerprint(), "faces": faces, "versions": conversion_versions()}
+        key = key_of(made="tflite", **made_from, source=_source(_MAKERS))
 
         def convert() -> bytes:
             self._say(variant, "converting")
