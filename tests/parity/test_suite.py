@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,13 @@ def test_a_file_that_no_runtime_takes_is_a_result_and_stops_no_other(subjects: t
         cut, whole = found[place.name, runtime.name, "cut"], found[place.name, runtime.name, "fp32"]
         assert isinstance(cut, machines.Failed) and cut.reason
         assert isinstance(whole, machines.Ran) and np.allclose(np.linalg.norm(whole.rows, axis=1), 1)
+
+
+def test_a_variant_that_no_runtime_takes_is_named_as_missed(face_bundle: Path, tmp_path: Path) -> None:
+    bundle = Bundle.open(face_bundle)
+    (subject,) = suite.subjects(bundle, ["float"], synthetic.faces(1, 2, 112, 112).images, {})
+    found = suite.on_host(bundle, [replace(subject, tflite=subject.tflite[:600])], KeptBytes(tmp_path), QUIET)
+    assert found.agreements == () and any(line.startswith(f"float on {RUNTIMES[0].name}") for line in found.missed())
 
 
 def test_arm64_computes_what_this_machine_does(subjects: tuple[suite.Subject, ...], kept: KeptBytes) -> None:
