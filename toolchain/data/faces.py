@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import lzma
 import os
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
+from runtime_py.errors import ImageError
+from runtime_py.image import read_image
 from toolchain import files
 from toolchain.errors import DataError
 from toolchain.progress import Progress
@@ -69,7 +69,7 @@ class Faces:
 
     @staticmethod
     def read(paths: Sequence[Path], cache: Path | None = None, progress: Progress | None = None) -> Faces:
-        """Reads folders and tars (gz, bz2, xz too) of `<identity>/<image>`, images of one size.
+        """Reads folders and tars (gz, bz2, xz too) of `<identity>/<image>`, images of one size. What is hidden is passed over.
 
         `cache`: a folder that keeps the decoded pixels, found again by the paths' names, sizes and times.
         Errors: DataError where a path is missing, no image is found, one cannot be decoded, or sizes differ.
@@ -145,7 +145,7 @@ def _stamp(paths: Sequence[Path]) -> str:
 def _images(folder: Path) -> list[Path]:
     """All files with an image's name below a folder, in name order; links that lead nowhere too, which reading them then says."""
     try:
-        named = (item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES)
+        named = (item for item in folder.rglob("*") if _is_image(item.relative_to(folder).as_posix()))
         return sorted(item for item in named if item.is_file() or (item.is_symlink() and not item.exists()))
     except OSError as error:
         raise DataError(f"{folder}: cannot be read ({error.strerror}); give a folder or a tar of images") from None
@@ -167,12 +167,19 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                if member.isfile() and member.name.lower().endswith(IMAGE_SUFFIXES):
+                name = PurePosixPath(member.name).as_posix()  # `tar -C faces .` calls them ./ann/1.jpg, another identity than ann
+                if member.isfile() and _is_image(name):
                     stream = archive.extractfile(member)
                     assert stream is not None  # a regular file always has one
-                    yield _checked(member.name, path), stream.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                    yield _checked(name, path), stream.read()
+    except (tarfile.TarError, EOFError, OSError, ValueError, RecursionError, zlib.error, lzma.LZMAError) as error:
+        # RecursionError: tarfile reads headers about the next header one within the other, however many there are in a row.
         raise DataError(f"{path}: expected a folder or a tar of images, got something that cannot be read as one ({error})") from None
+
+
+def _is_image(name: str) -> bool:
+    """Whether an image is called so. What is hidden is none, such as the ._1.jpg that macOS puts beside each file of a tar."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not any(part.startswith(".") and part != ".." for part in name.split("/"))
 
 
 def _checked(name: str, path: Path) -> str:
@@ -192,7 +199,6 @@ def _is_text(name: str) -> bool:
 
 def _decode(name: str, data: bytes) -> npt.NDArray[np.uint8]:
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:  # SyntaxError: what Pillow says of a broken PNG
-        raise DataError(f"{name}: cannot be decoded as an image ({error})") from None
+        return read_image(data, name)
+    except ImageError as error:
+        raise DataError(str(error)) from None

@@ -150,9 +150,36 @@ def test_damaged_images_and_mixed_sizes_are_refused(tmp_path: Path) -> None:
     (path / "bob/1.png").write_bytes(png(1, size=9))
     with pytest.raises(DataError, match="align them to one size"):
         Faces.read([path])
-    (path / "bob/1.png").write_bytes(png(1)[:40])
-    with pytest.raises(DataError, match="cannot be decoded"):
+    for damage in (png(1)[:40], png(1).replace(b"IDAT", b"\x9eDAT"), b"\0\0\0\x18ftypavif", b"GIF89a"):
+        (path / "bob/1.png").write_bytes(damage)
+        with pytest.raises(DataError, match=r"faces:bob/1.png: expected an? (whole )?image"):
+            Faces.read([path])
+
+
+def test_an_image_never_runs_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow gives PostScript to Ghostscript, whatever the file is called."""
+    path = folder(tmp_path / "faces")
+    (path / "bob/1.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n")
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("Ghostscript ran"))
+    with pytest.raises(DataError, match="expected an image"):
         Faces.read([path])
-    (path / "bob/1.png").write_bytes(png(1).replace(b"IDAT", b"\x9eDAT"))
-    with pytest.raises(DataError, match="cannot be decoded"):
-        Faces.read([path])
+
+
+def test_what_archivers_add_is_no_image_and_no_other_person(tmp_path: Path) -> None:
+    """`tar -C faces .` puts ./ before each name, and macOS a hidden file beside each."""
+    with tarfile.open(tmp_path / "faces.tar", "w") as tar:
+        for name, data in {"./ann/._0.png": b"\0\5\x16\7", **{f"./{name}": data for name, data in MEMBERS.items()}}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    path = folder(tmp_path / "faces")
+    (path / "bob/._0.png").write_bytes(b"\0\5\x16\7")
+    assert Faces.read([tmp_path / "faces.tar"]).names == Faces.read([path]).names == tuple(MEMBERS)
+
+
+def test_a_tar_of_headers_without_end_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 8
+    (tmp_path / "x.tar").write_bytes((header.tobuf(tarfile.GNU_FORMAT) + b"a\0".ljust(512, b"\0")) * 2000)
+    with pytest.raises(DataError, match="cannot be read as one"):
+        Faces.read([tmp_path / "x.tar"])
