@@ -93,18 +93,18 @@ def align_photographs(paths: Sequence[Path], out: Path, aligner: Aligner, progre
     The identity is the folder that a photograph lies in; one that lies in none goes to `unlabelled/`. Where there are several
     faces the largest is taken, and the others are listed. Each crop is whole or not there; a run that was broken off goes on
     where it stopped. Errors: DataError where a path is missing or damaged, no photograph is found, or `out` holds crops of
-    other settings.
+    other settings or lies in a folder of photographs.
     """
     shown = progress or Progress(quiet=True)
     try:
         check_paths(paths)
-        _check_out(out, aligner)
+        _check_out(out, paths, aligner)
         run = _Run(out, aligner)
         for named in shown.track(_all(paths), "aligning"):
             run.add(named)
     except SourceError as error:
         raise DataError(str(error)) from None
-    files.write(out / LIST_FILE, _table(run.left_out))
+    files.write(out / LIST_FILE, _table(run.left_out).encode(errors="backslashreplace"))  # a file's name need not be text
     return Aligned(str(out), run.written, run.kept, tuple(run.left_out))
 
 
@@ -114,8 +114,9 @@ def _all(paths: Sequence[Path]) -> Iterator[Named]:
             yield Named(path.name, named.content) if path.is_file() and named.name == str(path) else named
 
 
-def _check_out(out: Path, aligner: Aligner) -> None:
-    """Error: DataError where `out` holds something else than crops of these settings."""
+def _check_out(out: Path, paths: Sequence[Path], aligner: Aligner) -> None:
+    """Error: DataError where `out` holds something else than crops of these settings, or where a later run would take its crops for
+    photographs."""
     mark = out / SETTINGS_FILE
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: expected a folder or a free name, got a file; give another place")
@@ -124,6 +125,9 @@ def _check_out(out: Path, aligner: Aligner) -> None:
             raise DataError(f"{out}: holds faces that were aligned by other settings; give another folder, or remove it first")
     elif out.exists() and any(out.iterdir()):
         raise DataError(f"{out}: expected an empty folder or one of an earlier run, got one with other files; give another folder")
+    for path in paths:
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"{out}: lies in {path}, whose images are all taken for photographs; give a place outside it")
 
 
 def _mark(aligner: Aligner) -> str:

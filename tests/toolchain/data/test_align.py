@@ -131,6 +131,20 @@ def test_a_name_that_leads_out_of_the_folder_is_left_out(tmp_path: Path, picture
     assert listed(out)[1][:2] == ["../escaped.png", "source"] and not (tmp_path / "deep" / "escaped.png").exists()
 
 
+def test_a_place_among_the_photographs_is_refused(photos: Path, aligner: Aligner) -> None:
+    """Another run would align its crops once more, as photographs of other people."""
+    with pytest.raises(DataError, match="give a place outside it"):
+        align_photographs([photos], photos / "faces", aligner)
+    assert not (photos / "faces").exists()
+
+
+def test_a_name_that_is_no_text_is_listed(tmp_path: Path, aligner: Aligner) -> None:
+    (tmp_path / "photos").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "photos/b") + b"\xe9.png")).write_bytes(b"no image")
+    align_photographs([tmp_path / "photos"], tmp_path / "faces", aligner)
+    assert listed(tmp_path / "faces")[1][:2] == ["b\\udce9.png", "image.format"]
+
+
 def test_a_single_photograph_goes_by_its_own_name(photos: Path, tmp_path: Path, aligner: Aligner) -> None:
     align_photographs([photos / "alone.png"], tmp_path / "faces", aligner)
     assert [path.relative_to(tmp_path / "faces").as_posix() for path in (tmp_path / "faces").rglob("*.png")] == ["unlabelled/alone.png"]
