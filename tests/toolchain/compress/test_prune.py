@@ -45,6 +45,12 @@ def test_one_multiple_of_every_layers_spread_decides_for_the_net() -> None:
     assert [mask.tolist() for mask in magnitude_masks([small, large], 0.75, "net")] == [[True, True], [False, True]]
 
 
+def test_the_spread_is_the_root_mean_square_and_not_the_mean_magnitude() -> None:
+    """1 is 0.63 root mean squares of its tensor but a whole mean magnitude; 0.9 is 0.9 of either."""
+    masks = magnitude_masks([torch.tensor([3.0, 1.0, 0.0, 0.0]), torch.tensor([0.9, 1.1])], 0.5, "net")
+    assert [mask.tolist() for mask in masks] == [[True, False, False, False], [True, True]]
+
+
 def test_of_a_constant_tensor_the_first_stay_and_of_one_element_the_one() -> None:
     (mask,) = magnitude_masks([torch.full((2, 2), -3.0)], 0.5, "net")
     assert mask.tolist() == [[True, True], [False, False]]

@@ -22,6 +22,13 @@ def test_of_four_rows_the_harder_half_counts() -> None:
     assert logits.grad is not None and logits.grad.abs().sum(1).gt(0).tolist() == [False, True, True, False]
 
 
+@pytest.mark.parametrize(("keep", "rows"), [(0.01, 1), (0.25, 1), (0.26, 2), (1.0, 4)])
+def test_the_kept_share_is_rounded_up_so_that_one_row_always_counts(keep: float, rows: int) -> None:
+    logits = torch.tensor([[gap, 0.0] for gap in (3.0, -1.0, 0.0, 2.0)], requires_grad=True)
+    hard_example_loss(logits, torch.zeros(4, dtype=torch.long), keep).backward()
+    assert logits.grad is not None and int(logits.grad.abs().sum(1).gt(0).sum()) == rows
+
+
 def test_loss_and_gradients_are_those_of_the_kept_rows() -> None:
     head = HardExamples(of=CosFace(scale=4.0, margin=0.1), keep=0.6).build(4, 3).double()
     assert isinstance(head, HardExamplesHead) and isinstance(head.classifier, CosFaceHead)
