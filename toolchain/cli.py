@@ -7,6 +7,7 @@ Results go to stdout, as a table or with --json as JSON; progress and errors go 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -31,6 +32,8 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     name = "toolchain"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8, a file's name that is no text
     try:
         options = parser().parse_args(arguments)  # imports every command, in which Ctrl-C may fall already
         name = f"toolchain {options.command}"
@@ -48,8 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: stopped; nothing half-written was left, run the same command again to go on", file=sys.stderr)
         return STOPPED
     except BrokenPipeError:
-        # Whoever read the output has had enough; keep the interpreter from complaining once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # whoever read the output has had enough
+    except OSError as error:
+        # What no check before it can know of: a folder that may not be entered, a name that is too long, a full disk.
+        if error.filename is None:
+            _give_up_stdout()
+        where = "a file, or the output" if error.filename is None else error.filename
+        print(f"{name}: {where}: cannot be read or written ({error.strerror or error}); give another place or make room", file=sys.stderr)
+        return 2
     except ModuleNotFoundError as error:
         package = (error.name or "toolchain").partition(".")[0]
         if package in ("toolchain", "runtime_py"):
@@ -57,6 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: needs the package {package}, which is not installed: pip install 'pocketface[toolchain]'", file=sys.stderr)
         return 2
     return 0
+
+
+def _give_up_stdout() -> None:
+    """Keeps the interpreter from complaining once more at its end of what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> Parser:

@@ -131,9 +131,13 @@ BAD: dict[str, list[str]] = {
         "align {bad}/lfs.tar --out {out}",
         "align {faces} --out {bad}/text.txt",
         "align {faces} --out {bad}",
+        "align {faces} --out {long}",
         *[f"align {{faces}} --out {{out}} --bundle {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
     ],
-    "inspect": [f"inspect {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+    "inspect": [
+        *[f"inspect {{bad}}/{kind}.pface" for kind in (*KINDS, "damaged", "cut")],
+        "inspect {bundle} --cache {long}",
+    ],
     "methods": ["methods nonesuch"],
     "report": [
         *[f"report {{bad}}/{kind}.pface --out {{out}}" for kind in (*KINDS, "damaged", "cut")],
@@ -155,6 +159,7 @@ BAD: dict[str, list[str]] = {
     ],
     "sweep": [
         "sweep nonesuch --set width=0.25 --images {faces}",
+        "sweep {long} --set width=0.25 --images {faces}",
         "sweep {recipe} --set widht=0.25 --images {faces}",
         "sweep {recipe} --set width=half --images {faces}",
         "sweep {recipe} --set width=0.3 --images {faces}",
@@ -192,6 +197,7 @@ BAD: dict[str, list[str]] = {
         "table nonesuch",
         "table small-nets",
         "table small-nets --images {bad}/folder",
+        "table small-nets --images {long}",
         "table low-rank --images {faces} --seeds 5",
         "table widths --images {faces} --lfw {faces}",
     ],
@@ -209,7 +215,7 @@ def test_bad_input_gives_one_line_a_code_and_leaves_nothing_behind(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(built.cache / "other"))
     before = {path: path.stat().st_mtime_ns for path in bad.rglob("*")}
-    places = {"bad": bad, "recipe": RECIPE, "faces": built.faces, "bundle": built.bundle, "out": tmp_path / "out"}
+    places = {"bad": bad, "recipe": RECIPE, "faces": built.faces, "bundle": built.bundle, "out": tmp_path / "out", "long": "a" * 300}
     words = line.format(**places).split()
     quiet = [] if words[0] == "methods" else ["--quiet"]
     cache = (
@@ -235,6 +241,10 @@ def test_bad_input_gives_one_line_a_code_and_leaves_nothing_behind(
         "build --target windows",
         "build --target android-arm64 --weights net.onnx --input rgb",
         "build --target android-arm64 --steps 0",
+        "build --target android-arm64 --steps ²",
+        "bench face.pface --threads 1000000000000",
+        "bench-threads face.pface --threads 1000000000",
+        "build --target android-arm64 --steps " + "9" * 5000,
         "build --target android-arm64 --variants ,",
         "evaluate --images",
         "inspect",
@@ -245,7 +255,7 @@ def test_a_command_line_that_makes_no_sense_gives_one_line(line: str, capsys: py
         main(line.split())
     assert ended.value.code == 2
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "--help" in error
+    assert error.count("\n") == 1 and "--help" in error and "invalid" not in error.replace("invalid choice", "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -344,6 +354,21 @@ def test_methods_finds_what_each_family_holds(capsys: pytest.CaptureFixture[str]
     assert {family for family, _ in listed} == set(FAMILIES)
     assert all(item.summary for item in methods()), "every method says what it is"
     assert not {name for _, name in listed} & {"Stage", "Variant", "Encoding", "Backbone", "Loss"}, "bases are no methods"
+
+
+@pytest.mark.parametrize("output", ["full", "latin-1"])
+def test_an_output_that_takes_no_result_is_no_stack_trace(output: str) -> None:
+    root = str(Path(toolchain.__file__).parents[1])
+    with open("/dev/full" if output == "full" else os.devnull, "w") as out:
+        ran = subprocess.run(
+            [sys.executable, "-m", "toolchain.cli", "table"],
+            env={**os.environ, "PYTHONPATH": root, "PYTHONIOENCODING": "latin-1"},
+            stdout=out,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    expected = (2, "cannot be read or written (No space left on device); give another place or make room") if output == "full" else (0, "")
+    assert ran.returncode == expected[0] and ran.stderr.count("\n") == (output == "full") and expected[1] in ran.stderr
 
 
 def test_help_needs_no_torch() -> None:

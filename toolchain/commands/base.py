@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolchain.bundling.build import Order
 
 BUNDLE_SUFFIX = ".pface"
+MOST_THREADS = 1024
 IMAGES = "folders or tars of <identity>/<image>, aligned faces"
 
 
@@ -101,9 +102,17 @@ def _contract(text: str) -> InputContract:
 
 def positive(text: str) -> int:
     """A whole number of at least 1, as argparse takes it."""
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0):  # isdigit alone takes a superscript too
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
+
+
+def threads(text: str) -> int:
+    """How many threads, as argparse takes it."""
+    count = positive(text)
+    if count > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_THREADS} threads, got {count}")
+    return count
 
 
 def order_of(options: Namespace) -> Order:

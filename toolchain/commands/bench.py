@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime_py.bundle import Bundle
-from toolchain.commands.base import Result, add_input, comma_separated, positive, progress_of, table
+from toolchain.commands.base import Result, add_input, comma_separated, positive, progress_of, table, threads
 from toolchain.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def arguments(parser: ArgumentParser) -> None:
         help="the model that these run, ONNX or safetensors (default: what the bundle was made from)",
     )
     add_input(parser)
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="of each runtime, held to as many processors (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="of each runtime, held to as many processors (default: 1)")
     parser.add_argument("--rounds", type=positive, default=30, metavar="N", help="turns of ten inferences that each has (default: 30)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from toolchain.commands.base import Result, positive, progress_of, table
+from toolchain.commands.base import Result, positive, progress_of, table, threads
 
 SUMMARY = "Time each step of recognition by the Android SDK on this machine's JVM and by runtime_py, in turns."
 EXAMPLES = """  toolchain bench-jvm face.pface
@@ -15,7 +15,7 @@ EXAMPLES = """  toolchain bench-jvm face.pface
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle (.pface)")
     parser.add_argument("--variant", metavar="NAME", help="which variant embeds (default: the bundle's default)")
-    parser.add_argument("--threads", type=positive, default=1, metavar="N", help="threads that an inference may use (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="threads that an inference may use (default: 1)")
     parser.add_argument("--rounds", type=positive, default=9, metavar="N", help="turns of both sides at each step (default: 9)")
 
 

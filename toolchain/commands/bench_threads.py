@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from runtime_py.bundle import Bundle
-from toolchain.commands.base import Result, positive, progress_of
+from toolchain.commands.base import Result, positive, progress_of, threads
 from toolchain.errors import GateError
 
 SUMMARY = "Let many threads share a recognizer and a gallery, and hold every answer to what one thread gives, bit for bit."
@@ -17,7 +17,7 @@ EXAMPLES = """  toolchain bench-threads face.pface
 def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle (.pface) with a detector")
     parser.add_argument("--variant", metavar="NAME", help="which variant embeds (default: the bundle's default)")
-    parser.add_argument("--threads", type=positive, default=8, metavar="N", help="how many share it (default: 8)")
+    parser.add_argument("--threads", type=threads, default=8, metavar="N", help="how many share it (default: 8)")
     parser.add_argument("--seconds", type=positive, default=60, metavar="N", help="for how long (default: 60)")
     parser.add_argument("--people", type=positive, default=200, metavar="N", help="drawn people in the gallery (default: 200)")
 

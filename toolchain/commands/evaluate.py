@@ -49,6 +49,7 @@ def arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> Result:
     """Accuracy of weights, or of each variant of a bundle."""
     from toolchain.data.faces import Faces
+    from toolchain.data.protocols import read_pairs
     from toolchain.evaluation.evaluate import evaluate, of_weights
 
     bundle = Bundle.open(options.what) if options.what.suffix == BUNDLE_SUFFIX else None
@@ -60,6 +61,8 @@ def run(options: Namespace) -> Result:
         raise RecipeError("--groups compares all labelled images; leave out --pairs")
     faces = Faces.read(options.images, cache_of(options) / "faces", progress_of(options))
     faces = _aside(faces) if options.aside else faces
+    if options.pairs is not None:
+        read_pairs(options.pairs, faces.names)  # before minutes of embedding what could not be judged by it
     if bundle is not None:
         return _of_bundle(options, bundle, faces)
     found = {name: evaluate(rows, faces, options.pairs) for name, rows in of_weights(options.what, options.input, faces)}
