@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from tests.tiny_tflite import with_int8_ends
 from tests.toolchain import tiny_nets
 from toolchain.cli import main
+from toolchain.convert import flatbuffer
 from toolchain.convert.route import to_onnx
 from toolchain.errors import DataError
 from toolchain.kept import KeptBytes
@@ -96,3 +98,22 @@ def test_files_of_another_kind_are_named(pair: tuple[Path, Path], kept: KeptByte
     damaged.write_bytes(whole[: len(whole) // 3])
     with pytest.raises(DataError, match=r"damaged\.tflite"):
         against(damaged, pair[1], tiny_nets.CONTRACT, None, None, kept, QUIET)
+
+
+@pytest.mark.parametrize("damage", ["opcode", "tensor", "inputs", "weight"])
+def test_a_file_whose_indices_lead_nowhere_is_one_line(pair: tuple[Path, Path], kept: KeptBytes, tmp_path: Path, damage: str) -> None:
+    model = flatbuffer.read(pair[0].read_bytes())
+    graph = model.subgraphs[0]
+    first = next(operator for kind, operator in flatbuffer.operations(model) if kind == "CONV_2D")
+    if damage == "opcode":
+        first.opcodeIndex = 999
+    elif damage == "tensor":
+        first.inputs = np.full_like(first.inputs, len(graph.tensors))
+    elif damage == "inputs":
+        graph.inputs = None
+    else:
+        first.inputs = first.inputs[:1]
+    path = tmp_path / "damaged.tflite"
+    path.write_bytes(flatbuffer.write(model))
+    with pytest.raises(DataError, match=r"damaged\.tflite: expected a \.tflite, its tables lead nowhere [^\n]*$"):
+        against(path, pair[1], tiny_nets.CONTRACT, None, None, kept, QUIET)

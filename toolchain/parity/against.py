@@ -60,7 +60,7 @@ def against(
         check_tflite(memoryview(data), str(tflite))
     except BundleModelError as error:
         raise DataError(f"{error}; give a .tflite before --against and an ONNX model after it") from None
-    spec = _input_of(tflite, data)
+    spec, sums = _structure(tflite, data)
     taken = _layout(str(tflite), spec.shape)
     session = _session(onnx)
     wanted = session.get_inputs()[0]
@@ -79,7 +79,7 @@ def against(
     job = Job(name, data, ours.transpose(0, 3, 1, 2) if taken.first else ours)
     place = machines.this_machine()
     results = machines.run([place], [job], kept, progress)
-    bound = LEAST_COSINE[arithmetic(data)] if least is None else least
+    bound = LEAST_COSINE[sums] if least is None else least
     agreements, not_compared = [], []
     for runtime in [runtime for runtime in RUNTIMES if runtime.name in place.versions]:
         ran = results[place.name, runtime.name, name]
@@ -117,12 +117,16 @@ def _read(path: Path, what: str) -> bytes:
         raise DataError(f"{path}: expected {what}, cannot read it ({error.strerror})") from None
 
 
-def _input_of(path: Path, data: bytes) -> TensorSpec:
-    """The one input of a .tflite, from the file itself: nothing of it has run yet."""
+def _structure(path: Path, data: bytes) -> tuple[TensorSpec, Arithmetic]:
+    """The one input of a .tflite and what its sums are made of, from the file itself: nothing of it has run yet."""
     try:
-        graph = flatbuffer.read(data).subgraphs[0]
-    except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:  # a reader that trusts every offset
+        return _input_of(path, data), arithmetic(data)
+    except (struct.error, LookupError, TypeError, ValueError, AttributeError) as error:  # readers that trust every offset and index
         raise DataError(f"{path}: expected a .tflite, its tables lead nowhere ({error}); it is damaged, convert it again") from None
+
+
+def _input_of(path: Path, data: bytes) -> TensorSpec:
+    graph = flatbuffer.read(data).subgraphs[0]
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise DataError(f"{path}: expected one input and one output, got {len(graph.inputs)} and {len(graph.outputs)}")
     tensor = graph.tensors[graph.inputs[0]]
