@@ -61,10 +61,16 @@ class GalleryBench:
 def bench_gallery(templates: int, sizes: Sequence[int], top: int, rounds: int, int8: bool, probes: int, progress: Progress) -> GalleryBench:
     """Times it for each of `sizes`; `int8`: templates of a byte a number too.
 
-    Errors: RecipeError for more probes than templates; DataError without faiss, or where the process that measures fails.
+    Errors: RecipeError for more probes than templates, or templates of so few numbers that a stranger is as like a probe as its own;
+    DataError without faiss, or where the process that measures fails.
     """
     if probes > templates:
         raise RecipeError(f"--probes: expected at most as many as there are templates ({templates}), got {probes}")
+    likeness = {size: search_worker.nearest_stranger(templates, size) for size in sizes}
+    small = [size for size in sizes if likeness[size] >= 1]
+    if small:
+        least = int(2 * np.log(templates)) + 1
+        raise RecipeError(f"--sizes: expected at least {least} numbers in each of {templates} templates, got {small[0]}")
     rows: list[SearchRow] = []
     done: dict[str, Any] = {}
     for size in sizes:
@@ -85,7 +91,6 @@ def bench_gallery(templates: int, sizes: Sequence[int], top: int, rounds: int, i
                     done["otherwise"][name],
                 )
             )
-    likeness = {size: search_worker.nearest_stranger(templates, size) for size in sizes}
     return GalleryBench(templates, top, rounds, probes, likeness, done["faiss"], done["processors"], tuple(rows), dict(machine()))
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from toolchain.bench.gallery import bench_gallery
 from toolchain.bench.search_worker import drawn, filled, nearest_stranger, probes
 from toolchain.cli import main
+from toolchain.errors import RecipeError
+from toolchain.progress import Progress
 
 
 def test_the_search_is_timed_beside_faiss_and_finds_the_same(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +37,11 @@ def test_a_probe_is_as_like_its_own_template_as_it_was_to_be() -> None:
     index = filled(templates, False)
     exact = (asked @ templates.T).argmax(1)
     assert [index.search(probe, 1)[0].person for probe in asked] == exact.tolist()
+
+
+def test_templates_of_too_few_numbers_are_refused() -> None:
+    with pytest.raises(RecipeError, match="--sizes: expected at least 14 numbers in each of 1000 templates, got 8"):
+        bench_gallery(1000, (128, 8), 5, 1, False, 10, Progress(quiet=True))
 
 
 def test_many_threads_get_what_one_gets(face_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
