@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from runtime_py import packed
+from tests.toolchain.recipes.making import GRAPH, drawn, few_steps, passes
 from toolchain.backbones.pooled import PooledBackbone
-from toolchain.bundling.variants import Workshop, judge
 from toolchain.compress.latent_weights import LatentTraining
 from toolchain.convert.compressed import Compressed
-from toolchain.convert.route import Onnx2Tf
-from toolchain.data import synthetic
 from toolchain.data.faces import Faces
-from toolchain.kept import Kept, KeptBytes
-from toolchain.model import Model
-from toolchain.progress import Progress
 from toolchain.recipe import Variant
 from toolchain.recipes import find_recipe
-from toolchain.stage import Context, Stage
 from toolchain.stage_order import check_order, traits_of
-from toolchain.training.loop import Phase, TrainSettings
 
-FEW = TrainSettings((Phase(2, 32),), batch=16, optimizer="adamw", weight_decay=0.0)
 NAMES = ("binary_connect", "bwn", "xnor", "bnn", "ternary", "pattern")
 BITS = {"ternary": 1.585, "shared": 5.0, "log_min_max": 10.0}
 """A weight; one where nothing is said."""
-
-
-@pytest.fixture(scope="module")
-def faces() -> Faces:
-    """256 drawn faces of 32×32 pixels, as many as parity asks for."""
-    return synthetic.faces(32, 8, 32, 32)
 
 
 def method(variant: Variant) -> LatentTraining:
@@ -68,23 +50,8 @@ def test_what_a_recipe_makes_is_rebuilt_byte_exact_and_passes_its_gate(name: str
     variant = recipe.variants[-1]
     assert variant.name == recipe.default_variant
     variant = replace(variant, stages=tuple(few_steps(stage) for stage in variant.stages))
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = Model(backbone.build().eval(), backbone.input)
-    context = Context(tmp_path, faces=faces, progress=Progress(quiet=True))
-    workshop = Workshop(context, Kept(tmp_path / "kept"), KeptBytes(tmp_path / "bytes"), Onnx2Tf(), np.ascontiguousarray(faces.images))
-    staged = workshop.staged(variant, model)
-    assert isinstance(staged, Model)
-    made = workshop.make(variant, staged, model)
-    assert judge([made]) == {}
-    assert packed.unpack(made.stored) == made.tflite
+    staged, made = passes(variant, drawn(backbone), faces, tmp_path)
     few = sum(encoding.decode().numel() for encoding in staged.encodings.values())
     floats = sum(value.numel() for value in staged.net.state_dict().values()) - few
     # The stated bits and 3 %, four bytes of each other number, and what the graph, scales and tables take.
-    assert len(made.stored) < 1.03 * BITS.get(name, 1.0) * few / 8 + 4 * floats + 20_000
-
-
-def few_steps(stage: Stage) -> Stage:
-    """Two steps wherever it trains; its last layer is not solved anew from so few faces."""
-    changed: dict[str, Any] = {item.name: FEW for item in fields(stage) if isinstance(getattr(stage, item.name), TrainSettings)}
-    return replace(stage, **changed, **({"refit": 0} if isinstance(stage, LatentTraining) else {}))
+    assert len(made.stored) < 1.03 * BITS.get(name, 1.0) * few / 8 + 4 * floats + GRAPH
