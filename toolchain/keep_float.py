@@ -61,6 +61,12 @@ KeepFloat = tuple[str, ...] | Rule
 """Names of layers, as `toolchain sensitivity` lists them, or a rule."""
 
 
+def require_names(what: str, keep: KeepFloat) -> None:
+    """Error: RecipeError where `keep` is one text, whose letters would be taken for names: a tuple of one that lacks its comma."""
+    if isinstance(keep, str):
+        raise RecipeError(f"{what}.keep_float: expected a tuple of names, or a rule, got the text {keep!r}; write ({keep!r},)")
+
+
 def kept_float(what: str, keep: KeepFloat, layers: Sequence[str], measure: Callable[[], Sequence[Damage]]) -> tuple[str, ...]:
     """The names of those of `layers` that stay float. `what` begins the message; `measure` is called only where a rule asks.
 

@@ -25,7 +25,7 @@ from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeigh
 from toolchain.compress.layers import WeightedLayer, weighted_layers
 from toolchain.encodings import Binary
 from toolchain.errors import RecipeError
-from toolchain.keep_float import KeepFloat, Rule, kept_float
+from toolchain.keep_float import KeepFloat, Rule, kept_float, require_names
 from toolchain.model import Model
 from toolchain.sensitivity.sensitivity import Damage, rule_damages
 from toolchain.stage import Context, added
@@ -87,6 +87,7 @@ class Binarize(LatentTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_names("Binarize", self.keep_float)
         if not 0 <= self.ramp <= 1 or not 0 <= self.map_weight < math.inf:
             raise RecipeError(f"Binarize: expected ramp in 0..1 and map_weight >= 0, got {self.ramp} and {self.map_weight}")
 

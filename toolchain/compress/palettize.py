@@ -23,7 +23,7 @@ from toolchain.compress.fine_tune import EncodedWeights, encoded
 from toolchain.compress.layers import WeightedLayer, refuse_batch_norm, weighted_layers
 from toolchain.encodings import Palette
 from toolchain.errors import RecipeError
-from toolchain.keep_float import KeepFloat, kept_float
+from toolchain.keep_float import KeepFloat, kept_float, require_names
 from toolchain.model import Model
 from toolchain.sensitivity.sensitivity import Damage, rule_damages
 from toolchain.stage import Context, Stage, Trait, added
@@ -113,6 +113,7 @@ class Palettize(Stage):
     """Layers whose weights stay floats (that fp16 holds): names, or a rule that goes by what clusters alone do to each."""
 
     def __post_init__(self) -> None:
+        require_names("Palettize", self.keep_float)
         for name in ("clusters", "fine_clusters"):
             if not 2 <= getattr(self, name) <= 255:
                 raise RecipeError(f"Palettize.{name}: expected 2 to 255, got {getattr(self, name)}")

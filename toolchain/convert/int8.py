@@ -8,7 +8,7 @@ from typing import ClassVar
 from toolchain.convert.quantizer import static_int8, weighted
 from toolchain.convert.route import Converter
 from toolchain.errors import ConversionError, RecipeError
-from toolchain.keep_float import KeepFloat, Rule
+from toolchain.keep_float import KeepFloat, Rule, require_names
 from toolchain.kept import KeptBytes
 from toolchain.model import Model
 from toolchain.parity.host import reference_embeddings
@@ -39,6 +39,7 @@ class Int8(Variant):
     a rule, which measures each layer once, in a minute or two."""
 
     def __post_init__(self) -> None:
+        require_names("Int8", self.keep_float)
         if self.float_front < 0:
             raise RecipeError(f"Int8.float_front: expected 0 or more layers, got {self.float_front}")
 

@@ -215,11 +215,16 @@ def form_of(name: str) -> Form:
     head, _, tail = name.rpartition("-")
     if name in _PLAIN:
         return _PLAIN[name]
-    if tail == "bit" and head.isascii() and head.isdigit():
+    if tail == "bit" and _is_number(head):
         return Uniform(int(head))
-    if head in _NUMBERED and tail.isascii() and tail.isdigit():
+    if head in _NUMBERED and _is_number(tail):
         return _NUMBERED[head](int(tail))
     raise RecipeError(f"{name}: no such form of a layer; expected {KNOWN_FORMS}, or int8")
+
+
+def _is_number(text: str) -> bool:
+    """Whether `int` reads it as a bound can be: it refuses more than some thousand digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def form_damages(model: Model, form: Form, images: Images, gauge: Gauge, context: Context, track: Track) -> FormDamage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ from toolchain.cli import main
 from toolchain.compress.binarize import Binarize
 from toolchain.compress.layers import weighted_layers
 from toolchain.compress.palettize import Palettize
+from toolchain.convert.int8 import Int8
 from toolchain.encodings import Palette
 from toolchain.errors import RecipeError, ToolchainError
 from toolchain.keep_float import Budget, Worst
@@ -79,7 +81,22 @@ def test_a_form_is_what_it_says(form: WeightForm, expected: list[float]) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["9-bit", "1-bit", "palette-1", "palette-256", "log-13", "pruned-100", "rank-0", "ternary-2", "palette-x", "²-bit", ""]
+    "name",
+    [
+        "9-bit",
+        "1-bit",
+        "palette-1",
+        "palette-256",
+        "log-13",
+        "pruned-100",
+        "rank-0",
+        "ternary-2",
+        "palette-x",
+        "²-bit",
+        "",
+        f"{'8' * 5000}-bit",
+        f"rank-{'8' * 5000}",
+    ],
 )
 def test_a_form_that_does_not_exist_is_refused(name: str) -> None:
     with pytest.raises(RecipeError, match="expected"):
@@ -202,6 +219,13 @@ def test_binarize_leaves_the_worst_in_float(tmp_path: Path) -> None:
 def test_a_layer_that_is_not_there_is_refused(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="keep_float: no such layer to keep float: nowhere"):
         stage.apply(tiny_model() if isinstance(stage, Palettize) else normed(), context(tmp_path))
+
+
+@pytest.mark.parametrize("made", [Palettize, lambda **given: Binarize(FEW, **given), Int8])
+def test_a_text_in_place_of_names_is_refused(made: Callable[..., object]) -> None:
+    """Its letters are names too, of layers that may be there."""
+    with pytest.raises(RecipeError, match=r"keep_float: expected a tuple of names, or a rule, got the text '4'; write \('4',\)$"):
+        made(keep_float="4")
 
 
 def test_a_field_that_was_added_is_told_only_where_it_is_set() -> None:
