@@ -34,7 +34,7 @@ def find_recipe(name: str) -> Recipe:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # it is a user's program: anything may go wrong in it
+    except (Exception, SystemExit) as error:  # it is a user's program: anything may go wrong in it
         line = str(error).splitlines()[0] if str(error) else ""
         raise RecipeError(f"{path}: this recipe does not run: {type(error).__name__}: {line}") from None
     recipe = getattr(module, "RECIPE", None)

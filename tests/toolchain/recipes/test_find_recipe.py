@@ -31,7 +31,9 @@ def test_every_recipe_is_found_by_its_name() -> None:
     assert all(find_recipe(name).variants for name in recipe_names())
 
 
-@pytest.mark.parametrize("line", ["{}['a']", "[][0]", "raise RuntimeError('x')", "assert False", "1 / 0", "raise Exception", "x ="])
+@pytest.mark.parametrize(
+    "line", ["{}['a']", "[][0]", "raise RuntimeError('x')", "assert False", "1 / 0", "raise Exception", "raise SystemExit('x')", "x ="]
+)
 def test_a_recipe_that_does_not_run_is_one_line(line: str, tmp_path: Path) -> None:
     path = tmp_path / "own.py"
     path.write_text(f"{line}\n")
