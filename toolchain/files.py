@@ -37,6 +37,14 @@ def write(path: Path, data: bytes | str) -> None:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def remove(path: Path) -> None:
+    """Removes a file where there is one. Error: DataError where it cannot be removed."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be removed ({error.strerror}); remove it, or give another place") from None
+
+
 def write_all(folder: Path, contents: Mapping[str, bytes | str]) -> None:
     """Writes files into a folder that may hold others, which stay: each is written in full before the first gets its name.
     Error: DataError where one cannot be written."""

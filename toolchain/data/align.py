@@ -167,6 +167,7 @@ class _Run:
                 self.left_out.append(LeftOut(named.name, "other-faces", f"{done} faces; the largest was taken"))
         except (ImageError, NoFaceError, AlignmentError, SourceError) as error:
             self.left_out.append(LeftOut(named.name, error.code, str(error)))
+            files.remove(self._out / target)  # of an earlier run, when it was another photograph
 
     def _crop(self, name: str, data: bytes, target: str, stamp: str) -> int:
         faces = self._aligner.finder.faces(read_image(data, name))

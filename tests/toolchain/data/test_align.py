@@ -107,6 +107,15 @@ def test_a_photograph_that_changed_is_aligned_again(photos: Path, tmp_path: Path
     assert (result.written, result.kept) == (1, 3) and (out / "unlabelled/alone.png").read_bytes() != before
 
 
+def test_a_photograph_that_shows_no_face_any_more_has_no_crop(photos: Path, tmp_path: Path, aligner: Aligner) -> None:
+    out = tmp_path / "faces"
+    align_photographs([photos], out, aligner)
+    (photos / "alone.png").write_bytes((photos / "bob/nobody.png").read_bytes())
+    result = align_photographs([photos], out, aligner)
+    assert (result.written, result.kept) == (0, 3) and ["alone.png", "face.none"] in [row[:2] for row in listed(out)]
+    assert not (out / "unlabelled/alone.png").exists()
+
+
 def test_a_tar_gives_the_same_as_its_folder(photos: Path, tmp_path: Path, aligner: Aligner) -> None:
     tar = tmp_path / "photos.tar.gz"
     with tarfile.open(tar, "w:gz") as archive:
