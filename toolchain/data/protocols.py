@@ -37,7 +37,7 @@ def read_pairs(path: Path, names: Sequence[str]) -> Pairs:
     First line: `folds<TAB>n`. Then for each fold n lines `name i j` (one person's images i and j) and n lines
     `name i other j` (two persons). Image i of a person is `<name>/<name>_<iiii>` as in LFW, or `<name>/<iiii>`.
 
-    Errors: DataError with the line's number where a line is malformed or its image is not among `names`.
+    Errors: DataError with the line's number where a line is malformed, or its image is not among `names`, or is more than one of them.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -62,11 +62,13 @@ def read_pairs(path: Path, names: Sequence[str]) -> Pairs:
             raise DataError(f"{path}:{number}: expected {form}, got {line[:80]!r}")
         other = words[0] if same else words[2]
         for person, image, into in ((words[0], words[1], first), (other, words[-1], second)):
-            row = rows.get((person.strip(), int(image)))
-            if row is None:
-                who = f"{person.strip()} {int(image)}"
-                raise DataError(f"{path}:{number}: {who} is not among the {len(names)} images; give the images of this pairs file")
-            into.append(row)
+            found = rows.get((person.strip(), int(image)), [])
+            who = f"{path}:{number}: {person.strip()} {int(image)}"
+            if not found:
+                raise DataError(f"{who} is not among the {len(names)} images; give the images of this pairs file")
+            if len(found) > 1:
+                raise DataError(f"{who} is both {names[found[0]]} and {names[found[1]]}; give the images of this pairs file alone")
+            into.append(found[0])
     index = np.arange(folds * 2 * count)
     return Pairs(np.array(first), np.array(second), index % (2 * count) < count, index // (2 * count))
 
@@ -76,15 +78,15 @@ def _is_number(word: str) -> bool:
     return word.isascii() and word.isdigit() and len(word) <= _MOST_DIGITS
 
 
-def _rows_by_image(names: Sequence[str]) -> dict[tuple[str, int], int]:
-    """(person, number) of each image: `person` is its folder, the number what its file's name ends in."""
-    rows = {}
+def _rows_by_image(names: Sequence[str]) -> dict[tuple[str, int], list[int]]:
+    """The images of each (person, number): `person` is an image's folder, the number what its file's name ends in."""
+    rows: dict[tuple[str, int], list[int]] = {}
     for row, name in enumerate(names):
         folder, _, file = name.rpartition("/")
         person = folder.rpartition("/")[2]
         digits = file.rpartition(".")[0].removeprefix(f"{person}_")
         if _is_number(digits):
-            rows[person, int(digits)] = row
+            rows.setdefault((person, int(digits)), []).append(row)
     return rows
 
 

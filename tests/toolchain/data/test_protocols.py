@@ -62,6 +62,13 @@ def test_images_whose_names_end_in_other_digits_are_passed_over(tmp_path: Path) 
     assert read_pairs(write(tmp_path, "1\t1\nAnn_Lee\t1\t2\nAnn_Lee\t2\tbob\t3\n"), names).second.tolist() == [1, 3]
 
 
+def test_an_image_of_a_pair_that_is_there_twice_is_refused_by_both_names(tmp_path: Path) -> None:
+    names = (*NAMES, "other/bob/0003.png", "other/bob/0001.png")
+    says = "pairs.txt:3: bob 3 is both bob/0003.png and other/bob/0003.png; give"
+    with pytest.raises(DataError, match=says):
+        read_pairs(write(tmp_path, "1\t1\nAnn_Lee\t1\t2\nAnn_Lee\t2\tbob\t3\n"), names)
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "pairs.txt").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(DataError, match="no text"):
