@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from torch import Tensor
 from torch.nn import functional
@@ -16,7 +17,8 @@ from toolchain.losses.softmax import Softmax
 def hard_example_loss(logits: Tensor, labels: Tensor, keep: float) -> Tensor:
     """The mean cross entropy of the `keep` share (rounded up) of the rows of `logits` `[B, C]` whose loss is largest."""
     losses = functional.cross_entropy(logits, labels, reduction="none")
-    return losses.topk(math.ceil(keep * len(losses))).values.mean()
+    kept = math.ceil(Decimal(repr(float(keep))) * len(losses))  # as decimals: by floats 0.07 of 100 is more than 7
+    return losses.topk(kept).values.mean()
 
 
 class HardExamplesHead(Classifier):

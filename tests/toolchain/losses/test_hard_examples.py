@@ -29,6 +29,13 @@ def test_the_kept_share_is_rounded_up_so_that_one_row_always_counts(keep: float,
     assert logits.grad is not None and int(logits.grad.abs().sum(1).gt(0).sum()) == rows
 
 
+def test_a_share_is_the_decimal_that_it_is_written_as() -> None:
+    """By floats 0.07 * 100 is 7.000000000000001."""
+    logits = torch.tensor([[gap / 100, 0.0] for gap in range(100)], requires_grad=True)
+    hard_example_loss(logits, torch.zeros(100, dtype=torch.long), keep=0.07).backward()
+    assert logits.grad is not None and int(logits.grad.abs().sum(1).gt(0).sum()) == 7
+
+
 def test_loss_and_gradients_are_those_of_the_kept_rows() -> None:
     head = HardExamples(of=CosFace(scale=4.0, margin=0.1), keep=0.6).build(4, 3).double()
     assert isinstance(head, HardExamplesHead) and isinstance(head.classifier, CosFaceHead)
