@@ -26,7 +26,7 @@ _CODES = """exit codes:
   1  verify: not the same person; identify: nobody who is enrolled
   2  bad input: one line on stderr says what, and nothing was written; or stdout cannot be written
   3  some photographs were skipped: a line on stderr for each says why
-  4  selftest: this machine does not compute what the bundle states; check: the gallery is damaged
+  4  selftest: this machine does not compute what the bundle states; check: the file is no gallery, or a damaged one
 """
 
 Command = Callable[[argparse.Namespace], int]

@@ -20,6 +20,7 @@ from runtime_py.errors import (
     BundleVariantError,
     FaceError,
     FaceQualityError,
+    GalleryFormatError,
     GalleryKeyError,
     GalleryPersonError,
     GalleryReadError,
@@ -249,7 +250,7 @@ def _shots(options: Namespace, identifier: Identifier) -> list[Pixels]:
 
 
 def _by_person(options: Namespace, identifier: Identifier) -> Iterator[tuple[str, Sequence[Named | Pixels]]]:
-    """(name, photographs) of each person."""
+    """(name, photographs) of each person. Error: SourceError where two folders have one name: they may be two people."""
     if options.camera is not None:
         if options.name is None:
             raise SourceError("--camera: expected --name, whose face it sees, got none")
@@ -259,13 +260,20 @@ def _by_person(options: Namespace, identifier: Identifier) -> Iterator[tuple[str
     if options.name is not None:
         yield options.name, found
         return
-    folders: dict[str, list[Named]] = {}
+    folders: dict[PurePosixPath, list[Named]] = {}
     for photograph in found:
-        folder = PurePosixPath(photograph.name).parent.name
-        if folder in ("", ".."):
+        folder = PurePosixPath(photograph.name).parent
+        if folder.name in ("", ".."):
             raise SourceError(f"{photograph.name}: expected <name>/<photograph>, got no folder with a name; give --name")
         folders.setdefault(folder, []).append(photograph)
-    yield from folders.items()
+    known: dict[str, PurePosixPath] = {}
+    for folder in folders:
+        if known.setdefault(folder.name, folder) != folder:
+            raise SourceError(
+                f"{folder}: expected a folder for each person, got {known[folder.name]} of the same name; rename one, "
+                f"or give both with --name {folder.name} where they are one person's"
+            )
+    yield from ((folder.name, photographs) for folder, photographs in folders.items())
 
 
 def identify(options: Namespace) -> int:
@@ -384,9 +392,13 @@ def take_in(options: Namespace) -> int:
 
 def check(options: Namespace) -> int:
     """Checks a gallery's file."""
-    with Gallery(options.gallery, create=False) as gallery:
-        problems = gallery.check()
-        count = None if problems else len(gallery)  # which a damaged file may not tell
+    count: int | None = None  # which a damaged file may not tell
+    try:
+        with Gallery(options.gallery, create=False) as gallery:
+            problems = gallery.check()
+            count = None if problems else len(gallery)
+    except GalleryFormatError as error:  # so damaged that it cannot even be opened
+        problems = [str(error)]
     _say(options, {"people": count, "problems": problems}, "\n".join(problems) or f"{options.gallery}: {count} people, nothing is wrong")
     return FAILED if problems else OK
 

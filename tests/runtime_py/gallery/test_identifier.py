@@ -188,6 +188,19 @@ def test_nobody_is_called_by_a_folder_that_has_no_name(
         assert "give --name" in capsys.readouterr().err and not Path("people").exists()
 
 
+def test_two_folders_of_one_name_are_not_taken_for_one_person(
+    face_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    staff, gallery = tmp_path / "staff", tmp_path / "people"
+    for office, number in (("london", 0), ("paris", 3)):
+        (staff / office / "John").mkdir(parents=True)
+        (staff / office / "John" / "1.png").write_bytes(png(drawn(number)))
+    assert main(["enrol", str(face_bundle), str(staff), "--gallery", str(gallery)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: paris/John: expected a folder for each person, got london/John of the same name; rename one")
+    assert err.count("\n") == 1 and not gallery.exists()
+
+
 def test_check_of_a_damaged_file_has_a_code_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "people"
     with Gallery(path) as gallery:
@@ -201,12 +214,17 @@ def test_check_of_a_damaged_file_has_a_code_of_its_own(tmp_path: Path, capsys: p
     assert main(["check", str(path), "--json"]) == 4
     stated = json.loads(capsys.readouterr().out)
     assert stated["people"] is None and stated["problems"]
+    for size in (0, 50, 5000, len(data) // 2):  # SQLite opens none of these
+        path.write_bytes(data[:size])
+        assert main(["check", str(path)]) == 4
+        printed = capsys.readouterr()
+        assert printed.out.startswith(f"{path}: expected a gallery, got ") and printed.out.count("\n") == 1 and not printed.err
 
 
 def test_damaged_galleries_give_one_line(face_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_bytes(io.BytesIO(b"x" * 5000).getvalue())
-    for command in (["people", wrong], ["check", wrong], ["forget", wrong, "Ann"], ["export", wrong, tmp_path / "x"]):
+    for command in (["people", wrong], ["forget", wrong, "Ann"], ["export", wrong, tmp_path / "x"]):
         assert main([str(item) for item in command]) == 2
         printed = capsys.readouterr()
         assert printed.err.count("\n") == 1 and printed.err.startswith("error: ") and not printed.out
