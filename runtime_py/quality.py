@@ -93,17 +93,20 @@ def quality(photograph: Pixels, face: Face, bundle: manifest.Manifest) -> Qualit
     scores = {
         INSIDE: _share_inside(photograph, face.detection.box),
         **_light(face.crop),
-        **_pose(face.detection, bundle.preprocessing),
+        **_pose(face.detection, bundle),
     }
     rated = {measure: measure.score(value) for measure, value in scores.items()}
     worst = min(rated, key=lambda measure: rated[measure])
     return Quality(rated[worst], worst if rated[worst] < GATE else None)
 
 
-def _pose(found: Detection, preprocessing: manifest.Preprocessing) -> dict[Measure, float]:
-    """Size and how the head is held, where the detection and a template name eyes, nose and mouth."""
+def _pose(found: Detection, bundle: manifest.Manifest) -> dict[Measure, float]:
+    """Size and how the head is held, where the detection names eyes, nose and mouth, and the template of the bundle's detector the
+    eyes (without a detector: any template)."""
     places = dict(zip(found.names, found.key_points, strict=True))
-    wanted = {point.name: np.array([point.x, point.y]) for template in preprocessing.templates for point in template.points}
+    name = None if bundle.detector is None else bundle.detector.template
+    templates = [template for template in bundle.preprocessing.templates if name in (None, template.name)]
+    wanted = {point.name: np.array([point.x, point.y]) for template in templates for point in template.points}
     if not {"left-eye", "right-eye", "nose", "mouth"} <= set(places) or not {"left-eye", "right-eye"} <= set(wanted):
         return {}
     eyes, along = (places["left-eye"] + places["right-eye"]) / 2, places["right-eye"] - places["left-eye"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def test_a_face_is_small_where_the_crop_would_have_more_pixels(
     manifest: Manifest, between_eyes: float, factor: float, expected: str
 ) -> None:
     assert flaw(manifest, points(factor * between_eyes)) == expected
+
+
+def test_the_crop_is_that_of_the_detector_s_template(manifest: Manifest, between_eyes: float) -> None:
+    (template,) = manifest.preprocessing.templates
+    larger = tuple(dataclasses.replace(point, x=2 * point.x, y=2 * point.y) for point in template.points)
+    other = dataclasses.replace(template, name="other", points=larger)
+    for templates in ((template, other), (other, template)):
+        both = dataclasses.replace(manifest, preprocessing=dataclasses.replace(manifest.preprocessing, templates=templates))
+        assert [flaw(both, points(factor * between_eyes)) for factor in (1.01, 0.99)] == ["", "small"]
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
