@@ -115,6 +115,24 @@ def test_drawn_faces_are_found_largest_first_where_they_were_drawn(blazeface: De
         assert left < x < right and top < y < bottom
 
 
+def test_faces_come_by_area_then_by_score_then_by_box(blazeface: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = [
+        (0.1, (0.0, 0.0, 4.0, 4.0)),
+        (0.9, (0.0, 0.0, 3.0, 3.0)),
+        (0.8, (2.0, 9.0, 5.0, 12.0)),  # copies of one face
+        (0.8, (3.0, 1.0, 6.0, 4.0)),
+        (0.8, (3.0, 2.0, 6.0, 5.0)),
+        (0.7, (0.0, 0.0, 3.0, 3.0)),
+    ]
+    for seed in range(20):
+        order = np.random.default_rng(seed).permutation(len(wanted))
+        # From the corner of the detector's input to the centre of a photograph's first pixel, of the same size: half a pixel.
+        merged = [(np.reshape([*wanted[at][1], *[0.0] * 12], (8, 2)) + 0.5, wanted[at][0]) for at in order]
+        monkeypatch.setattr(detector_module, "suppress", lambda *_, merged=merged: merged)
+        found = blazeface.find(np.zeros((256, 256, 3), np.uint8))
+        assert [(face.score, face.box) for face in found] == wanted
+
+
 def test_points_are_in_pixels_of_the_photograph(blazeface: Detector) -> None:
     """Each pixel four times, or black on both sides, gives the detector the same tensor: so points agree but for rounding of doubles.
     The centre of pixel i lies at 2i + 1/2 in a picture of twice the size."""
