@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from toolchain.compress.layers import margins
 from toolchain.errors import ToolchainError
 
 _DAMPING = 0.01
@@ -187,22 +188,10 @@ def _columns(layer: nn.Conv2d | nn.Linear, inputs: Tensor, groups: int) -> Tenso
     if isinstance(layer, nn.Linear):
         return inputs.flatten(1).T[None]
     kernel = layer.kernel_size
-    inputs = _with_margins(layer, inputs)
+    inputs = functional.pad(inputs, margins(layer), "constant" if layer.padding_mode == "zeros" else layer.padding_mode)
     if max(kernel) == 1:
         read = inputs[:, :, :: layer.stride[0], :: layer.stride[1]].flatten(2)
     else:
         read = functional.unfold(inputs, kernel, layer.dilation, 0, layer.stride)
     images, _, places = read.shape
     return read.reshape(images, groups, -1, places).permute(1, 2, 0, 3).reshape(groups, -1, images * places)
-
-
-def _with_margins(layer: nn.Conv2d, inputs: Tensor) -> Tensor:
-    """`inputs` with the margins that the layer gives them, however it states them."""
-    margins: list[int] = []
-    for axis in (1, 0):  # torch pads the last axis first
-        if isinstance(layer.padding, str):
-            both = layer.dilation[axis] * (layer.kernel_size[axis] - 1) if layer.padding == "same" else 0
-            margins += [both // 2, both - both // 2]
-        else:
-            margins += [layer.padding[axis]] * 2
-    return functional.pad(inputs, margins, "constant" if layer.padding_mode == "zeros" else layer.padding_mode)

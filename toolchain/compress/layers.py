@@ -57,6 +57,18 @@ def refuse_batch_norm(stage: str, net: nn.Module, layers: Sequence[WeightedLayer
             raise ToolchainError(f"{stage}: {followed}; put FoldBatchNorm() before {stage}()")
 
 
+def margins(layer: nn.Conv2d) -> list[int]:
+    """How far `layer` pads its inputs on each side, however it states it, as torch's `pad` takes it: the last axis first."""
+    sides: list[int] = []
+    for axis in (1, 0):
+        if isinstance(layer.padding, str):
+            both = layer.dilation[axis] * (layer.kernel_size[axis] - 1) if layer.padding == "same" else 0
+            sides += [both // 2, both - both // 2]
+        else:
+            sides += [layer.padding[axis]] * 2
+    return sides
+
+
 def parametrization(net: nn.Module, layer: WeightedLayer) -> tuple[nn.Module, Tensor]:
     """The parametrization of the layer's weight and the latent weights that it reads."""
     at = f"{layer.name}.parametrizations.weight"

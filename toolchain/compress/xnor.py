@@ -30,7 +30,7 @@ from toolchain.compress.bnn import BinaryActivation, binary_inputs, cleaned, ful
 from toolchain.compress.clustering import SMALLEST_SCALE, by_channel
 from toolchain.compress.fold_batch_norm import graph_of, norms_behind, set_module, with_parameters
 from toolchain.compress.latent_weights import REACH, LatentTraining, LatentWeights, require_batch_norm, signs, with_gradient
-from toolchain.compress.layers import WeightedLayer
+from toolchain.compress.layers import WeightedLayer, margins
 from toolchain.encodings import Binary
 
 
@@ -76,19 +76,23 @@ class BWN(LatentTraining):
 
 class InputScale(nn.Module):
     """K of maps `[N, C, H, W]` for a convolution of one group: the mean of |X| over what each of its results reads, `[N, 1, H', W']`;
-    padding counts as 0, as it does to the convolution."""
+    padding counts as what it is to the convolution, as 0 or as what its `padding_mode` takes."""
 
     kernel: Tensor
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.stride, self.padding, self.dilation = convolution.stride, convolution.padding, convolution.dilation
+        self.padding_mode, self.margins = convolution.padding_mode, margins(convolution)
         # A and k in one kernel, so that it converts as one convolution: the mean over C channels and w·h places.
         kernel = torch.ones(1, *convolution.weight.shape[1:])
         self.register_buffer("kernel", kernel / kernel.numel())
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x.abs(), self.kernel, None, self.stride, self.padding, self.dilation)
+        if self.padding_mode == "zeros":
+            return functional.conv2d(x.abs(), self.kernel, None, self.stride, self.padding, self.dilation)
+        padded = functional.pad(x.abs(), self.margins, self.padding_mode)
+        return functional.conv2d(padded, self.kernel, None, self.stride, 0, self.dilation)
 
 
 @dataclass(frozen=True)

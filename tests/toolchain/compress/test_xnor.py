@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +57,17 @@ def test_the_input_scale_is_a_mean_over_channels_and_then_over_the_window(convol
     expected = nn.functional.conv2d(means, window, None, convolution.stride, convolution.padding)
     # 45 terms, each rounded by 2^-24 of its size: far below 1e-5.
     torch.testing.assert_close(InputScale(convolution)(x), expected, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("padding", [(1, 2), "same"])
+def test_the_input_scale_reads_the_margins_that_the_convolution_reads(mode: Any, padding: Any) -> None:
+    """A convolution of equal weights, by torch's own module, is the mean of the magnitudes."""
+    convolution = nn.Conv2d(5, 1, (3, 5), 1, padding, bias=False, padding_mode=mode)
+    nn.init.constant_(convolution.weight, 1 / (5 * 3 * 5))
+    x = torch.randn(2, 5, 8, 8, generator=torch.Generator().manual_seed(0))
+    # 75 terms, each rounded by 2^-24 of its size: far below 1e-5.
+    torch.testing.assert_close(InputScale(convolution)(x), convolution(x.abs()).detach(), rtol=1e-5, atol=0)
 
 
 def by_hand(x: Tensor, weight: Tensor) -> np.ndarray:
