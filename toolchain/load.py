@@ -96,6 +96,7 @@ def load_model(path: Path, contract: InputContract | None = None) -> Model:
             raise DataError(f"{path}: expected the input that the file states, {header.input}, got {contract}; leave --input out")
         return Model(_load_state(path, _built(path, header.backbone)), header.input)
     if contract is None:
+        _require_onnx(path, data)
         raise DataError(f"{path}: an ONNX file does not say what its pixels mean; state it, for example --input rgb,0..255 or bgr,-1..1")
     from toolchain.from_onnx import net_from_onnx  # here, since onnx2torch imports all of torchvision: seconds that safetensors need not
 
@@ -144,6 +145,15 @@ def _read(path: Path) -> bytes:
 def _is_safetensors(data: bytes) -> bool:
     """By content: 8 bytes of header length, then JSON. An ONNX file starts with protobuf tags."""
     return len(data) > 9 and int.from_bytes(data[:8], "little") <= len(data) - 8 and data[8:9] == b"{"
+
+
+def _require_onnx(path: Path, data: bytes) -> None:
+    from toolchain import onnx_session  # here, since onnxruntime takes long to import and safetensors need it not
+
+    try:
+        onnx_session.parse(str(path), data)
+    except DataError:
+        raise DataError(f"{path}: expected weights, got a file that is neither safetensors nor ONNX; it is damaged, or another") from None
 
 
 def _backbone(settings: Mapping[str, Any]) -> Backbone:

@@ -25,15 +25,23 @@ from toolchain.errors import DataError
 _ERRORS = (EPFail, Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 
 
-def load(name: str, data: bytes) -> onnx.ModelProto:
-    """The model in `data`, all of it. `name` is used in messages. Error: DataError where it is none, or where a tensor lies in another
-    file: onnx and onnxruntime would take any file of the working folder for weights."""
+def parse(name: str, data: bytes) -> onnx.ModelProto:
+    """The model in `data`. `name` is used in messages. Error: DataError where it is none."""
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:  # protobuf's DecodeError has a different class in each of its implementations
         if not isinstance(error, ValueError | TypeError) and type(error).__name__ != "DecodeError":
             raise
         raise DataError(f"{name}: expected an ONNX model, got bytes that are none ({' '.join(str(error).split())[:200]})") from None
+    if not model.HasField("graph"):  # protobuf reads no bytes at all, and many others, as a message of unknown fields
+        raise DataError(f"{name}: expected an ONNX model, got bytes that are none")
+    return model
+
+
+def load(name: str, data: bytes) -> onnx.ModelProto:
+    """`parse`, all of it in `data`. Error: DataError, also where a tensor lies in another file: onnx and onnxruntime would take any file
+    of the working folder for weights."""
+    model = parse(name, data)
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise DataError(f"{name}: its weights lie in other files; save the ONNX with its weights inside")
     return model

@@ -98,6 +98,14 @@ def test_an_onnx_net_needs_its_contract(tmp_path: Path) -> None:
         load_model(tiny_onnx(tmp_path))
 
 
+@pytest.mark.parametrize("content", [b"", b"no model at all", bytes(64)])
+def test_without_a_contract_too_a_file_of_neither_kind_is_told_so(tmp_path: Path, content: bytes) -> None:
+    """Not that its pixels are unknown: with --input it would be no better."""
+    (tmp_path / "net.safetensors").write_bytes(content)
+    with pytest.raises(DataError, match=r"net\.safetensors: expected weights, got a file that is neither safetensors nor ONNX"):
+        load_model(tmp_path / "net.safetensors")
+
+
 def test_an_onnx_net_of_another_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected input FLOAT \[N, 3, 112, 112\], got FLOAT \[1, 3, 16, 16\]"):
         load_model(tiny_onnx(tmp_path), InputContract())
