@@ -65,7 +65,8 @@ class Detector:
                     f"detector {settings.name}: expected {name} float32 {list(shape)}, "
                     f"got {np.dtype(details['dtype'])} {list(shape_of(details))}; build the bundle again"
                 )
-        self._anchors = anchors(settings)  # only now: as many as the model really has
+        with _hushed():
+            self._anchors = anchors(settings)  # only now: as many as the model really has
         names = [output["name"] for output in self.interpreter.outputs]
         self._boxes_at, self._scores_at = names.index(settings.boxes), names.index(settings.scores)
 
@@ -80,9 +81,10 @@ class Detector:
         logits = outputs[self._scores_at][0, :, 0].astype(np.float64)
         if not (np.isfinite(boxes).all() and np.isfinite(logits).all()):
             raise ModelRunError(f"detector {self.settings.name}: expected finite outputs, got NaN or infinity")
-        points, scores = decode(boxes, logits, self._anchors, self.settings)
-        merged = suppress(points, scores, self.settings.min_overlap)
-        placed = [self._placed(points, score, to_photograph) for points, score in merged]
+        with _hushed():
+            points, scores = decode(boxes, logits, self._anchors, self.settings)
+            merged = suppress(points, scores, self.settings.min_overlap)
+            placed = [self._placed(points, score, to_photograph) for points, score in merged]
         found = [face for face in placed if face.area > 0 and face.farthest <= FARTHEST]
         return tuple(sorted(found, key=lambda face: (-face.area, -face.score, face.box)))
 
@@ -92,6 +94,11 @@ class Detector:
         placed = scale * (points - 0.5) + np.array([shift_x, shift_y])
         (left, top), (right, bottom) = placed[:2].tolist()
         return Detection((left, top, right, bottom), score, placed[2:], self.settings.key_points)
+
+
+def _hushed() -> np.errstate:
+    """A manifest may state numbers that lead past a double: what they make is left out as a face that is nowhere, and not warned of."""
+    return np.errstate(over="ignore", invalid="ignore")
 
 
 def letterbox(photo_height: int, photo_width: int, height: int, width: int) -> Affine:

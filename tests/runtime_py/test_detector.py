@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -186,3 +187,16 @@ def test_faces_that_lie_nowhere_near_the_photograph_are_left_out(scale: float) -
     picture = photograph(Identity.draw(5, 0), View.draw(5, 0, 0, 0.4), 200, 200).image
     for face in Detector(settings, packaged_detector().tflite).find(picture):
         assert np.abs(face.key_points).max() <= 1e9 and max(map(abs, face.box)) <= 1e9
+
+
+def test_a_manifest_s_largest_numbers_are_not_warned_of(blazeface: Detector) -> None:
+    stated = blazeface.settings
+    anchored = replace(stated, anchors=replace(stated.anchors, offset=1e308))
+    unlimited = replace(stated, score_limit=1e300, input=replace(stated.input, scale=1e5), min_score=0.0)
+    picture = photograph(Identity.draw(5, 0), View.draw(5, 0, 0, 0.4), 200, 200).image
+    with warnings.catch_warnings(action="error"):
+        for settings in (anchored, unlimited):
+            assert Detector(settings, packaged_detector().tflite).find(picture) == ()
+        for contract in (replace(stated.input, scale=1e300), replace(stated.input, offset=1e300)):
+            with pytest.raises(ModelRunError, match="expected finite outputs"):
+                Detector(replace(stated, input=contract), packaged_detector().tflite).find(picture)
