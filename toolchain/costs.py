@@ -20,9 +20,9 @@ from toolchain.backbones import Backbone
 from toolchain.convert.route import Onnx2Tf
 from toolchain.errors import RecipeError
 from toolchain.kept import KeptBytes, key_of
+from toolchain.machine import conversion_versions, machine
 from toolchain.model import Model
 from toolchain.parity import host
-from toolchain.report.machine import conversion_versions, machine
 from toolchain.stage import describe
 
 

@@ -55,7 +55,7 @@ class FaceGate:
     A share that was measured on some people is uncertain, so it is given the benefit of `standard_errors` of its own: with one,
     a variant that keeps exactly what is asked misses by chance one time in six, and one that keeps two standard errors less
     is caught five times in six. 0 judges by the measured share alone. Both variants are measured on the same draws of people
-    (toolchain/parity/face_terms.py), so that the error is that of their ratio and not of either rate.
+    (toolchain/evaluation/face_terms.py), so that the error is that of their ratio and not of either rate.
     """
 
     keep_tar: float | None = None

@@ -10,10 +10,11 @@ from runtime_py.manifest import Parity
 from tests.conftest import Built
 from tests.tiny_tflite import tiny_tflite
 from tests.toolchain import tiny_nets
+from toolchain.bundling import arm64_parity
 from toolchain.bundling.variants import Made
 from toolchain.convert.fp32 import Fp32
 from toolchain.errors import DataError
-from toolchain.parity import arm64_build, arm64_record
+from toolchain.parity import arm64_record
 
 ROW = Parity("ai-edge-litert 2.3.0 on arm64 cortex-a53", "ai-edge-litert 2.3.0 on x86_64", 32, 4e-6, 0.9999, 0.9999)
 
@@ -41,8 +42,8 @@ def test_a_build_takes_the_figures_of_its_own_bytes_and_names_what_has_none(tmp_
     measured, other = (Made(Fp32(), tiny_nets.tiny_model(), tflite, tflite, ()) for tflite in tflites)
     monkeypatch.setattr(arm64_record, "SHIPPED", tmp_path / "arm64.json")
     arm64_record.record(arm64_record.SHIPPED, {measured.sha256: [ROW], "c" * 64: [ROW]})
-    assert arm64_build.recorded([measured]) == ({measured.sha256: (ROW,)}, ())
-    stated, lines = arm64_build.recorded([measured, other])
+    assert arm64_parity.recorded([measured]) == ({measured.sha256: (ROW,)}, ())
+    stated, lines = arm64_parity.recorded([measured, other])
     assert stated == {measured.sha256: (ROW,)}
     assert len(lines) == 1 and lines[0].startswith("fp32: not checked on arm64") and "setup-arm64" in lines[0]
 

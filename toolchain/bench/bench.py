@@ -15,9 +15,9 @@ from toolchain.bench.resident import resident_bytes
 from toolchain.bench.runners import Pixels, Runner, TfliteRunner, other_runner
 from toolchain.bench.timing import Floats, Spread, interleaved, pinned, ratios
 from toolchain.data import synthetic
+from toolchain.machine import machine
 from toolchain.model import Model
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 
 REFERENCE = "fp32"
 REPEATS = 10

@@ -17,8 +17,8 @@ import toolchain
 from toolchain.bench import search_worker
 from toolchain.bench.timing import Spread, ratios
 from toolchain.errors import DataError, RecipeError
+from toolchain.machine import machine
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 
 REFERENCE = "faiss"
 

@@ -21,7 +21,7 @@ from runtime_py.interpreter import runtime
 from toolchain.bench import memory_worker
 from toolchain.errors import DataError
 from toolchain.kept import KeptBytes, key_of
-from toolchain.report.machine import machine
+from toolchain.machine import machine
 
 
 def resident_bytes(bundle: Bundle, name: str) -> int | None:

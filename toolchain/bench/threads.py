@@ -17,8 +17,8 @@ from runtime_py.recognizer import Recognizer
 from toolchain.bench.search_worker import drawn
 from toolchain.bundling.golden import golden_photographs
 from toolchain.errors import DataError
+from toolchain.machine import machine
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 
 TOP = 5
 _SAID_EVERY = 10.0

@@ -18,9 +18,9 @@ from toolchain.bundling.variants import Made
 from toolchain.convert.level import Level
 from toolchain.detector import packaged_detector, template
 from toolchain.evaluation.accuracies import Accuracies, Measured
+from toolchain.machine import conversion_versions
 from toolchain.parity import host
 from toolchain.recipe import Variant
-from toolchain.report.machine import conversion_versions
 from toolchain.rounding import rounded_down, rounded_up
 from toolchain.targets import Target
 

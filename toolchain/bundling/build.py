@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ import torch
 from runtime_py.bundle import Bundle
 from runtime_py.manifest import InputContract, RecipeRecord
 from toolchain.bench.resident import kept_resident_bytes
-from toolchain.bundling import assemble, variants
+from toolchain.bundling import arm64_parity, assemble, variants
+from toolchain.bundling.measured import match_made, measure_made
 from toolchain.bundling.provenance import model_card, provenance
 from toolchain.bundling.variants import Images, Made, Workshop
 from toolchain.convert.level import Level
@@ -26,18 +28,15 @@ from toolchain.data.faces import Faces
 from toolchain.distill import TrainedTeacher
 from toolchain.errors import DataError, RecipeError
 from toolchain.evaluation import accuracies
-from toolchain.evaluation.cross_level import match_made
-from toolchain.evaluation.measure import measure_made
 from toolchain.kept import Kept, KeptBytes, cache_folder, key_of
 from toolchain.load import load_model
+from toolchain.machine import conversion_versions, installed_versions, machine
 from toolchain.model import Model
 from toolchain.pack.writer import write_bundle
-from toolchain.parity import arm64_build
 from toolchain.parity.host import LEAST_FACES, Parity
 from toolchain.progress import Progress
 from toolchain.recipe import Recipe, Variant
 from toolchain.report import page
-from toolchain.report.machine import conversion_versions, installed_versions, machine
 from toolchain.report.report import Report, of_bundle
 from toolchain.stage import Context, Stage, Trait, describe
 from toolchain.stage_order import check_order, traits_of
@@ -81,8 +80,7 @@ class Order:
             raise RecipeError("--input states what weights of your own take; give them by --weights, or leave it out")
         if not 0 <= self.seed < 2**53:
             raise RecipeError(f"seed: expected 0 to 2^53 - 1, got {self.seed}")
-        if self.device.startswith("cuda") and not torch.cuda.is_available():
-            raise RecipeError(f"device: expected cpu, got {self.device}, and this machine's torch sees no such device")
+        _check_device(self.device)
 
     @property
     def chosen(self) -> tuple[Variant, ...]:
@@ -93,6 +91,14 @@ class Order:
     @property
     def name(self) -> str:
         return self.recipe.name if self.weights is None else self.weights.stem
+
+
+def _check_device(name: str) -> None:
+    """Error: RecipeError for what is no device to train on, or is not there."""
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,4})?", name):
+        raise RecipeError(f"device: expected cpu, cuda, or cuda:N for the one of that number, got {name!r}")
+    if name != "cpu" and int(name.removeprefix("cuda").removeprefix(":") or 0) >= torch.cuda.device_count():
+        raise RecipeError(f"device: expected cpu, got {name}, and this machine's torch sees no such device")
 
 
 def with_steps(stage: Stage, steps: int | None) -> Stage:
@@ -181,7 +187,7 @@ def build(order: Order, target: Target, out: Path, recorded: Path | None = None,
         not_measured += variants.not_judged(batch.made, measured)
     missed = variants.judge(batch.made, order.allow, measured)
     with clock.of("arm64"):
-        on_arm64, not_checked = arm64_build.figures(batch.made, batch.workshop.images, arm64, batch.workshop.files, order.progress)
+        on_arm64, not_checked = arm64_parity.figures(batch.made, batch.workshop.images, arm64, batch.workshop.files, order.progress)
     with clock.of("levels"):
         matching = match_made(batch.made, batch.workshop)
     stated = assemble.Stated(measured, stated_provenance, card, missed, on_arm64, matching)

@@ -18,14 +18,15 @@ from toolchain.convert.level import Level
 from toolchain.convert.route import Onnx2Tf
 from toolchain.convert.tie import tie
 from toolchain.errors import GateError
+from toolchain.evaluation import face_terms
 from toolchain.evaluation.accuracies import Accuracies
 from toolchain.kept import Kept, KeptBytes, key_of
+from toolchain.machine import conversion_versions, machine
 from toolchain.model import Model
 from toolchain.pack.packed import pack
 from toolchain.pack.prefixes import cut
-from toolchain.parity import face_terms, host
+from toolchain.parity import host
 from toolchain.recipe import Variant
-from toolchain.report.machine import conversion_versions, machine
 from toolchain.stage import Context, Stage, describe
 
 _MAKERS = ("convert/*.py", "compress/*.py", "encodings/*.py", "pack/*.py")

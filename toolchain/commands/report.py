@@ -62,7 +62,7 @@ def _known(options: Namespace, bundle: Bundle) -> Report:
     """What was recorded beside the bundle, or what it says of itself, with the memory of each variant."""
     from toolchain.bench.resident import kept_resident_bytes
     from toolchain.kept import KeptBytes
-    from toolchain.report.machine import installed_versions, machine
+    from toolchain.machine import installed_versions, machine
     from toolchain.report.report import of_bundle, recorded
 
     found = recorded(options.bundle.with_suffix(".report"), bundle.sha256)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
 
-from runtime_py.embedder import Embedder
 from runtime_py.manifest import CrossLevel, CrossRate, LevelSet
-from toolchain.bundling import assemble
-from toolchain.bundling.variants import Made, Workshop
 from toolchain.data import protocols
-from toolchain.errors import DataError
-from toolchain.evaluation.evaluate import Floats, all_pairs_protocol, of_embedder
+from toolchain.evaluation.evaluate import Floats, all_pairs_protocol
 from toolchain.evaluation.measure import Measurement
 from toolchain.evaluation.thresholds import calibrate
 
@@ -44,23 +40,3 @@ def match_levels(levels: LevelSet, embedded: Mapping[str, Floats], measurement: 
         match(embedded[wide.variant], embedded[narrow.variant], (wide.name, narrow.name), measurement)
         for wide, narrow in combinations(levels.levels, 2)
     )
-
-
-def match_made(made: Sequence[Made], workshop: Workshop) -> dict[str, tuple[CrossLevel, ...]]:
-    """The levels among a build's variants on the faces kept aside, by the name of the whole net's variant; empty where there are no levels,
-    or no faces to measure on."""
-    sets, aside = assemble.level_sets([item.variant for item in made], {}), workshop.context.aside
-    if not sets or aside is None:
-        return {}
-    try:
-        measurement = Measurement(aside)
-    except DataError:
-        return {}  # the build says why, of the variants themselves
-    progress, names = workshop.context.progress, {level.variant for found in sets for level in found.levels}
-    progress.say("levels: how they match each other")
-    embedded = {}
-    for item in made:
-        if item.variant.name in names:
-            embedder = Embedder(assemble.variant(item, {}), item.model.input, item.tflite)
-            embedded[item.variant.name] = of_embedder(embedder, aside, measurement.data_sha256, progress, workshop.files)
-    return {found.whole: match_levels(found, embedded, measurement) for found in sets}

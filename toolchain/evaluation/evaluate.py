@@ -30,8 +30,8 @@ from toolchain.errors import DataError
 from toolchain.evaluation.bootstrap import MOST_GENUINE, MOST_IMPOSTORS, Comparisons
 from toolchain.kept import KeptBytes, key_of
 from toolchain.load import load_model
+from toolchain.machine import machine
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 
 Floats = npt.NDArray[np.float32]
 

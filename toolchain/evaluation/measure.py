@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from runtime_py.bundle import Bundle
-from runtime_py.embedder import Embedder
-from toolchain.bundling import assemble
-from toolchain.bundling.variants import Made, Workshop
 from toolchain.convert.fp32 import Fp32
 from toolchain.data.faces import Faces
 from toolchain.errors import DataError
-from toolchain.evaluation.accuracies import Accuracies, Measured, merged
+from toolchain.evaluation import face_terms
+from toolchain.evaluation.accuracies import Measured
 from toolchain.evaluation.bootstrap import Bootstrap, Comparisons
-from toolchain.evaluation.evaluate import Floats, all_pairs_protocol, of_bundle, of_embedder
+from toolchain.evaluation.evaluate import Floats, all_pairs_protocol, of_bundle
 from toolchain.evaluation.thresholds import calibrate
 from toolchain.kept import KeptBytes
-from toolchain.model import Model
-from toolchain.parity import face_terms
 from toolchain.progress import Progress
 
 LEAST_IMPOSTORS = 100
@@ -69,35 +65,3 @@ def measure_bundle(
     for name, rows in embedded:
         progress.say(f"{name}: face terms and thresholds")
         yield name, measurement.measure(rows, reference)
-
-
-def measure_made(made: Sequence[Made], model: Model, workshop: Workshop, known: Accuracies) -> tuple[Accuracies, tuple[str, ...]]:
-    """(figures, what was not measured and why) of a build's variants: what is `known` of the same bytes, and of the others what
-    the faces kept aside give. `model` is what the variants were made from: its fp32 form is the reference, built or not."""
-    lacking = [item for item in made if not known.get(item.sha256, Measured()).face_terms]
-    names = ", ".join(item.variant.name for item in lacking)
-    aside, progress = workshop.context.aside, workshop.context.progress
-    if not lacking:
-        return known, ()
-    if aside is None:
-        advice = "give --images with identities kept aside, or figures of the same bytes by --accuracies"
-        return known, (f"{names}: not measured in face terms: no record of these bytes and no faces at hand; {advice}",)
-    try:
-        measurement = Measurement(aside)
-    except DataError as error:
-        return known, (f"{names}: not measured in face terms on the identities kept aside: {error}",)
-    fp32 = next((item for item in made if isinstance(item.variant, Fp32)), None)
-    if fp32 is None:
-        tflite = workshop.convert(Fp32(), model)
-        fp32 = Made(Fp32(), model, tflite, tflite, ())
-
-    def embed(item: Made) -> Floats:
-        embedder = Embedder(assemble.variant(item, {}), item.model.input, item.tflite)
-        return of_embedder(embedder, aside, measurement.data_sha256, progress, workshop.files)
-
-    reference = measurement.reference(embed(fp32))
-    found = {}
-    for item in lacking:
-        progress.say(f"{item.variant.name}: face terms and thresholds")
-        found[item.sha256] = measurement.measure(embed(item), reference)
-    return merged(known, found), ()

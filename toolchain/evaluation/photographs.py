@@ -23,9 +23,9 @@ from runtime_py.recognizer import finder
 from toolchain.bench.timing import Spread
 from toolchain.errors import DataError
 from toolchain.evaluation.second_pass import SecondPass
+from toolchain.machine import machine
 from toolchain.model import Model
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 
 Embed = Callable[[Pixels], npt.NDArray[np.floating]]
 """An aligned crop `[H, W, 3]` uint8 RGB to an embedding `[D]` of length 1."""

@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from toolchain.kept import KeptBytes, key_of
+from toolchain.machine import machine
 from toolchain.parity import arm64_setup, arm64_worker, host
 from toolchain.parity.host import RUNTIMES, Floats, Runtime
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 
 CPUS = ("cortex-a53", "cortex-a76")
 """A small core of 2012 without, and a large one of 2018 with, dot products of int8 and arithmetic in fp16: XNNPACK has other

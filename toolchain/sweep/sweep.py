@@ -12,7 +12,7 @@ from toolchain import files
 from toolchain.bundling import build
 from toolchain.data.faces import Faces
 from toolchain.kept import key_of
-from toolchain.report.machine import conversion_versions
+from toolchain.machine import conversion_versions
 from toolchain.stage import describe
 from toolchain.sweep.on_ray import run_points
 from toolchain.sweep.points import Row, SweepOrder, read_rows

@@ -14,10 +14,10 @@ from toolchain.distill import Distill, TrainedTeacher
 from toolchain.errors import RecipeError
 from toolchain.kept import Kept
 from toolchain.losses import Train
+from toolchain.machine import machine
 from toolchain.model import Model
 from toolchain.recipe import Recipe
 from toolchain.recipes import find_recipe
-from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import VERIFIED, Figures, TableOrder
 from toolchain.tables.embedders import columns, contexts, from_scratch, judges_note, schedule

@@ -25,9 +25,9 @@ from toolchain.files import partial
 from toolchain.kept import key_of
 from toolchain.losses import Softmax
 from toolchain.losses.base import Classifier
+from toolchain.machine import machine
 from toolchain.model import to_input
 from toolchain.progress import Progress
-from toolchain.report.machine import machine
 from toolchain.stage import Context, describe
 from toolchain.tables.base import TableOrder
 from toolchain.training.loop import Batch, Phase, TrainSettings, fit

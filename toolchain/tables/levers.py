@@ -25,9 +25,9 @@ from toolchain.distill.teachers import kept_embeddings
 from toolchain.errors import DataError
 from toolchain.evaluation.bootstrap import Comparisons
 from toolchain.kept import Kept
+from toolchain.machine import machine
 from toolchain.model import Model
 from toolchain.recipes.default import RECIPE, Y1
-from toolchain.report.machine import machine
 from toolchain.stage import Context
 from toolchain.tables.base import SEEDED, Figures, TableOrder
 from toolchain.tables.embedders import LIGHT

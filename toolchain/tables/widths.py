@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from toolchain.backbones import MobileFaceNet
 from toolchain.costs import count_backbone, measure
 from toolchain.losses import ArcFace, Train
-from toolchain.report.machine import machine
+from toolchain.machine import machine
 from toolchain.tables.base import VERIFIED, Figures, TableOrder
 from toolchain.tables.embedders import columns, contexts, from_scratch, judges_note, schedule
 

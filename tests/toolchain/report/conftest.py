@@ -11,9 +11,9 @@ from runtime_py.manifest import Accuracy, FaceTerms, KeptTar, Parity
 from toolchain.data import synthetic
 from toolchain.data.faces import Faces
 from toolchain.evaluation.evaluate import of_bundle as embeddings_of
+from toolchain.machine import installed_versions, machine
 from toolchain.progress import Progress
 from toolchain.report import curves
-from toolchain.report.machine import installed_versions, machine
 from toolchain.report.report import Report, of_bundle
 from toolchain.sensitivity.sensitivity import Damage, FormDamage, Sensitivity
 

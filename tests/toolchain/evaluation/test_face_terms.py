@@ -12,7 +12,7 @@ from toolchain.data.identification import rank1
 from toolchain.data.protocols import equal_error_rate, tar_at_far
 from toolchain.errors import RecipeError
 from toolchain.evaluation.bootstrap import Bootstrap, Comparisons
-from toolchain.parity.face_terms import Reference, compare, judge, tar_draws
+from toolchain.evaluation.face_terms import Reference, compare, judge, tar_draws
 from toolchain.recipe import FaceGate
 
 DATA, PEOPLE, EACH = "0" * 64, 40, 6
