@@ -31,7 +31,8 @@ from runtime_py.image import Pixels
 from runtime_py.recognizer import Face, finder
 from runtime_py.selftest import selftest
 from tests.android.people import write_people
-from toolchain.bundling.golden import golden_photographs, png
+from toolchain.bundling.golden import golden_photographs
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 
 _SEED = 77

@@ -25,7 +25,7 @@ from PIL import Image, ImageFilter
 
 from runtime_py.image import Pixels
 from runtime_py.manifest import Threshold
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 from toolchain.pack.writer import write_bundle
 

@@ -18,7 +18,7 @@ from runtime_py.cli import main
 from runtime_py.commands import _marked
 from runtime_py.detector import Detection
 from tests.face_bundle import SIZE
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, beside, crop, photograph
 
 Capture = pytest.CaptureFixture[str]

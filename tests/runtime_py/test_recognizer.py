@@ -13,7 +13,7 @@ import runtime_py
 from runtime_py.errors import ImageArrayError, NoDetectorError, NoFaceError, SourceError, ThresholdError
 from runtime_py.recognizer import Face, Recognizer
 from tests.face_bundle import SIZE, write_face_bundle
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.data.synthetic import Drawing, Identity, View, beside, crop, photograph
 
 

@@ -10,7 +10,7 @@ from runtime_py.container import MANIFEST
 from runtime_py.selftest import Check, selftest
 from tests.face_bundle import write_face_bundle
 from tests.runtime_py.changed import members
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.pack.writer import write_bundle
 
 

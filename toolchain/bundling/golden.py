@@ -8,21 +8,18 @@ scores to 0.001, components of embeddings to 0.0001 (for 512 components that mov
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from runtime_py.detector import Detection
 from runtime_py.embedder import Embedder
 from runtime_py.manifest import Preprocessing
 from runtime_py.recognizer import Finder
 from runtime_py.tensors import input_table, to_tensor
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 from toolchain.detector import PackagedDetector
 from toolchain.errors import ConversionError
@@ -100,15 +97,6 @@ def golden_embeddings(embedder: Embedder, crops: Pixels) -> bytes:
     """A variant's golden blob: the embeddings `[N, D]` of `crops`, float32 little-endian, components rounded to 0.0001."""
     # Adding 0 turns -0.0 into 0.0, which would be other bytes of the same number.
     return (np.round(embedder.embed(crops).astype(np.float64), 4) + 0.0).astype("<f4").tobytes()
-
-
-def png(image: Pixels, notes: Mapping[str, str] | None = None) -> bytes:
-    """A PNG of `[H, W, 3]` uint8 RGB; `notes` go into it as text chunks."""
-    data, written = io.BytesIO(), PngInfo()
-    for key, value in (notes or {}).items():
-        written.add_text(key, value)
-    Image.fromarray(image).save(data, "PNG", optimize=False, compress_level=9, pnginfo=written)
-    return data.getvalue()
 
 
 def _found(path: str, found: tuple[Detection, ...], drawn: tuple[npt.NDArray[np.float64], ...]) -> tuple[Detection, ...]:

@@ -193,7 +193,7 @@ def _images(options: Namespace, most: int, height: int = 0, width: int = 0) -> I
 def _torch(options: Namespace, bundle: Bundle, images: Images) -> dict[str, Torch]:
     """What torch gives, where the recipe that made the bundle and its weights are known here. Error: RecipeError where --weights
     are not those that the bundle was made from."""
-    from toolchain.parity.torch_side import torch_of
+    from toolchain.bundling.torch_side import torch_of
     from toolchain.recipes import recipe_names
 
     made_by = bundle.manifest.recipe.name

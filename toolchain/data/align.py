@@ -20,7 +20,7 @@ from runtime_py.manifest import Detector, InputContract, Preprocessing
 from runtime_py.photographs import Named, check_paths, images
 from runtime_py.recognizer import Finder
 from toolchain import files
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.detector import packaged_detector, template
 from toolchain.errors import DataError
 from toolchain.progress import Progress

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from toolchain import files
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.report import plots
 from toolchain.report.curves import Pixels
 from toolchain.report.report import NOT_MEASURED, Report, as_json

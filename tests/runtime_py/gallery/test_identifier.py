@@ -22,7 +22,7 @@ from runtime_py.photographs import Named
 from runtime_py.quality import quality
 from runtime_py.recognizer import Recognizer
 from tests.runtime_py.gallery.faces import model, unit
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 
 

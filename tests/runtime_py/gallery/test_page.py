@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime_py.gallery import Gallery, Identifier, QdrantGallery
-from toolchain.bundling.golden import png
+from toolchain.data.png import png
 from toolchain.data.synthetic import Drawing, Identity, View, beside, photograph
 
 PAGE = Path(__file__).parents[3] / "docs" / "runtime.md"

@@ -13,7 +13,8 @@ from runtime_py.image import read_image
 from runtime_py.manifest import InputContract, Preprocessing
 from tests.face_bundle import CONTRACT, SIZE, variant_of
 from tests.tiny_tflite import tiny_tflite
-from toolchain.bundling.golden import GoldenVectors, golden_embeddings, golden_photographs, golden_vectors, png
+from toolchain.bundling.golden import GoldenVectors, golden_embeddings, golden_photographs, golden_vectors
+from toolchain.data.png import png
 from toolchain.detector import packaged_detector, template
 from toolchain.errors import ConversionError
 

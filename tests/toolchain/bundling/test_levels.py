@@ -23,8 +23,8 @@ from runtime_py.packed import unpack
 from runtime_py.photographs import Named
 from tests.conftest import LEVELS_RECIPE, Built
 from toolchain.bundling.build import Order
-from toolchain.bundling.golden import png
 from toolchain.data.faces import Faces
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, photograph
 from toolchain.errors import RecipeError
 from toolchain.progress import Progress

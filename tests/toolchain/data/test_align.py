@@ -12,10 +12,10 @@ import pytest
 from runtime_py.errors import NoDetectorError
 from runtime_py.image import read_image
 from tests.face_bundle import write_face_bundle
-from toolchain.bundling.golden import png
 from toolchain.data import align as align_module
 from toolchain.data.align import Aligner, align_photographs
 from toolchain.data.faces import Faces
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, beside, photograph
 from toolchain.errors import DataError
 

@@ -11,8 +11,8 @@ import pytest
 import runtime_py
 from runtime_py.image import Pixels
 from runtime_py.recognizer import Face, finder
-from toolchain.bundling.golden import png
 from toolchain.cli import main
+from toolchain.data.png import png
 from toolchain.data.synthetic import Identity, View, photograph
 from toolchain.evaluation.photographs import by_variant, report
 from toolchain.evaluation.second_pass import SecondPass

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from runtime_py.embedder import Embedder
-from toolchain.bundling.golden import png
 from toolchain.cli import main
 from toolchain.commands.base import Result
 from toolchain.data.faces import Faces
+from toolchain.data.png import png
 from toolchain.report import console, plots
 from toolchain.report.page import cosine, model_card, page, settings, write_report
 from toolchain.report.report import Report, recorded
