@@ -21,6 +21,7 @@ from toolchain.machine import machine
 from toolchain.progress import Progress
 
 REFERENCE = "faiss"
+_COPIES = 2  # of all templates in 32-bit floats: faiss's and the gallery's
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class GalleryBench:
 def bench_gallery(templates: int, sizes: Sequence[int], top: int, rounds: int, int8: bool, probes: int, progress: Progress) -> GalleryBench:
     """Times it for each of `sizes`; `int8`: templates of a byte a number too.
 
-    Errors: RecipeError for more probes than templates, or templates of so few numbers that a stranger is as like a probe as its own;
-    DataError without faiss, or where the process that measures fails.
+    Errors: RecipeError for more probes than templates, templates of so few numbers that a stranger is as like a probe as its own, or more
+    than the machine's memory holds; DataError without faiss, or where the process that measures fails.
     """
     if probes > templates:
         raise RecipeError(f"--probes: expected at most as many as there are templates ({templates}), got {probes}")
@@ -71,6 +72,10 @@ def bench_gallery(templates: int, sizes: Sequence[int], top: int, rounds: int, i
     if small:
         least = int(2 * np.log(templates)) + 1
         raise RecipeError(f"--sizes: expected at least {least} numbers in each of {templates} templates, got {small[0]}")
+    needed, there = _COPIES * 4 * templates * max(sizes), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        took = f"{templates} templates of {max(sizes)} numbers, which take {needed / 1e9:,.1f} GB"
+        raise RecipeError(f"--templates: expected no more than this machine's {there / 1e9:,.1f} GB hold, got {took}; give fewer")
     rows: list[SearchRow] = []
     done: dict[str, Any] = {}
     for size in sizes:

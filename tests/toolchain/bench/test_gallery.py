@@ -44,6 +44,13 @@ def test_templates_of_too_few_numbers_are_refused() -> None:
         bench_gallery(1000, (128, 8), 5, 1, False, 10, Progress(quiet=True))
 
 
+@pytest.mark.parametrize("templates", [10**11, 10**18 - 1])
+def test_more_templates_than_memory_holds_are_refused_with_what_they_take(templates: int) -> None:
+    takes = f"{2 * 4 * templates * 256 / 1e9:,.1f} GB"
+    with pytest.raises(RecipeError, match=rf"--templates: .* got {templates} templates of 256 numbers, which take {takes}; give fewer$"):
+        bench_gallery(templates, (128, 256), 5, 1, False, 10, Progress(quiet=True))
+
+
 def test_many_threads_get_what_one_gets(face_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench-threads", str(face_bundle), "--threads", "8", "--seconds", "5", "--people", "50", "--quiet", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
