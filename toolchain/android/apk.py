@@ -24,7 +24,7 @@ from toolchain.android.archive import PAGE, Entry, archive
 from toolchain.android.artefacts import APKTOOL, NATIVE, Artefact
 from toolchain.android.proofs import Proof, api_level, arm64, dex_on_jvm, maven_tests
 from toolchain.android.resources import Aapt2
-from toolchain.android.sign import Key, debug_key, sign
+from toolchain.android.sign import Key, debug_key, sign, try_key
 from toolchain.android.sources import Sources
 from toolchain.android.verify import BUNDLE, LEAST_SDK, Check, Expected, verify
 from toolchain.errors import PackagingError
@@ -83,6 +83,8 @@ def build_apk(order: ApkOrder) -> ApkReport:
     key, sources, seconds = order.key or debug_key(order.cache), Sources.find(), _Seconds(order.progress)
     with tempfile.TemporaryDirectory(prefix="pocketface-apk-") as folder, files.partial(order.out) as partial:
         work, unsigned = Path(folder), Path(folder, "unsigned.apk")
+        if order.key is not None:
+            try_key(order.key, work, LEAST_SDK)
         with seconds.of("fetching artefacts"):
             fetched = artefacts.fetch(_needed(order), order.progress)
             aapt2 = Aapt2.unpack(fetched[APKTOOL], order.cache)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolchain import files
 from toolchain.android import tools
+from toolchain.android.archive import Entry, archive
 from toolchain.errors import PackagingError
 
 _DEBUG_VALIDITY_DAYS = 10_000
@@ -49,6 +50,13 @@ def debug_key(folder: Path) -> Key:
             tools.run(command, "making a debug key")
         keystore.chmod(0o600)
     return Key(keystore, f"file:{password}", "debug", debug=True)
+
+
+def try_key(key: Key, work: Path, least_sdk: int) -> None:
+    """Signs next to nothing in `work`: a wrong password or alias shows before an app is compiled. Error: PackagingError."""
+    unsigned = work / "key.zip"
+    unsigned.write_bytes(archive([Entry("empty", b"")]))
+    sign(unsigned, work / "key.signed.zip", key, least_sdk)
 
 
 def sign(unsigned: Path, signed: Path, key: Key, least_sdk: int) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from runtime_py.bundle import Bundle
 from tests.toolchain.android.conftest import Made, make
-from toolchain.android import artefacts, code, tools
+from toolchain.android import apk, artefacts, code, tools
 from toolchain.android.archive import PAGE, Entry, archive
 from toolchain.android.artefacts import APKTOOL
 from toolchain.android.bionic.build import PROGRAMS as EMULATION
@@ -148,6 +148,21 @@ def test_a_keystore_that_cannot_be_read_is_named(programs: None, tmp_path: Path)
     password.write_text("android\n")
     with pytest.raises(PackagingError, match=r"^signing the APK with a key of .*own\.p12: apksigner failed with 2: "):
         sign(tmp_path / "unsigned.apk", tmp_path / "signed.apk", Key(keystore, f"file:{password}"), LEAST_SDK)
+
+
+def test_a_wrong_password_or_alias_shows_before_anything_is_compiled(
+    programs: None, face_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artefacts, "fetch", lambda *_: pytest.fail("fetched"))
+    own = debug_key(tmp_path)
+    (tmp_path / "wrong").write_text("another\n")
+    for key, reason in (
+        (Key(own.keystore, f"file:{tmp_path}/wrong", "debug"), "password was incorrect"),
+        (Key(own.keystore, own.password, "other"), 'entry "other" does not contain a key'),
+    ):
+        with pytest.raises(PackagingError, match=reason):
+            apk.build_apk(apk.ApkOrder(face_bundle, tmp_path / "own.apk", ("arm64-v8a",), key, False, tmp_path))
+    assert not list(tmp_path.glob("own.*"))
 
 
 def test_a_key_of_ones_own_signs_an_app_for_phones_and_emulators(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
