@@ -70,11 +70,16 @@ def threshold_in_search(variant: Variant, fpir: float, templates: int) -> Thresh
     # Compared as products: 0.01 / 10 is not 0.001 in binary, and just below it.
     enough = [threshold for threshold in variant.thresholds if threshold.fmr * count <= fpir * (1 + 1e-9)]
     if not enough:
-        rates = [threshold.fmr for threshold in variant.thresholds]
-        reach = f"none below {min(rates):g}, which reaches {math.floor(fpir * (1 + 1e-9) / min(rates))} templates" if rates else "none"
+        has = "none at all; make some by `toolchain calibrate`"
+        if variant.thresholds:
+            least = min(threshold.fmr for threshold in variant.thresholds)
+            has = (
+                f"none below {least:g}, which reaches {math.floor(fpir * (1 + 1e-9) / least)} templates; "
+                "enrol fewer, accept a larger rate, or calibrate on more people by `toolchain calibrate`"
+            )
         raise ThresholdError(
             f"variant {variant.name}: expected a threshold for a false match rate of {fpir / count:g} ({fpir:g} over {count} templates), "
-            f"its manifest has {reach}; enrol fewer, accept a larger rate, or calibrate on more people by `toolchain calibrate`"
+            f"its manifest has {has}"
         )
     return max(enough, key=lambda threshold: threshold.fmr)
 

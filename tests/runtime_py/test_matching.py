@@ -82,3 +82,5 @@ def test_a_search_goes_by_the_largest_rate_that_its_templates_together_keep_to(
     assert threshold_in_search(variant, fpir, templates).fmr == fmr
     with pytest.raises(ThresholdError, match="none below 0.0001, which reaches 100 templates"):
         threshold_in_search(variant, 0.01, 101)
+    with pytest.raises(ThresholdError, match="its manifest has none at all; make some by `toolchain calibrate`$"):
+        threshold_in_search(replace(variant, thresholds=()), 0.01, 1)

@@ -75,10 +75,12 @@ public final class OperatingPoint {
     }
     if (chosen < 0) {
       long most = (long) Math.floor(fpir * (1 + 1e-9) / least);
-      String reach = rates.length == 0 ? "none" : "none below " + least + ", which reaches " + most + " templates";
+      String has = rates.length == 0
+          ? "none at all; make some by `toolchain calibrate`"
+          : "none below " + least + ", which reaches " + most + " templates; enrol fewer, accept a larger rate, or calibrate on more "
+              + "people by `toolchain calibrate`";
       throw new ThresholdException("variant " + name + ": expected a threshold for a false match rate of " + fpir / count + " (" + fpir
-          + " over " + count + " templates), its manifest has " + reach
-          + "; enrol fewer, accept a larger rate, or calibrate on more people");
+          + " over " + count + " templates), its manifest has " + has);
     }
     return chosen;
   }

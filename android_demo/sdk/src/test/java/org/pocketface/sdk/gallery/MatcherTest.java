@@ -189,7 +189,8 @@ public final class MatcherTest {
     assertEquals(2, OperatingPoint.atFpir("int8", rates, 0.01, 100));
     ThresholdException beyond = assertThrows(ThresholdException.class, () -> OperatingPoint.atFpir("int8", rates, 0.01, 101));
     assertTrue(beyond.getMessage(), beyond.getMessage().contains("reaches 100 templates"));
-    assertThrows(ThresholdException.class, () -> OperatingPoint.atFpir("int8", new double[0], 0.01, 1));
+    ThresholdException none = assertThrows(ThresholdException.class, () -> OperatingPoint.atFpir("int8", new double[0], 0.01, 1));
+    assertTrue(none.getMessage(), none.getMessage().endsWith("has none at all; make some by `toolchain calibrate`"));
     for (double rate : new double[] {0, -1, 1.5, Double.NaN}) {
       assertThrows(ThresholdException.class, () -> OperatingPoint.atFpir("int8", rates, rate, 1));
     }
