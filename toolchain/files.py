@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -35,6 +36,19 @@ def write(path: Path, data: bytes | str) -> None:
     """Writes the whole file, or leaves what was there. Error: DataError where it cannot be written."""
     with partial(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def try_place(path: Path) -> None:
+    """Error: DataError where a file `path` cannot be written, told before the work whose result it is to hold. Leaves nothing behind."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        above = next(folder for folder in path.parents if folder.exists())  # the folders below it are made when the file is
+        temporary = _beside(above / path.name)
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}); give another place") from None
 
 
 def remove(path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import RECIPE
 from toolchain import files
+from toolchain.cli import main
 from toolchain.errors import DataError
 
 
@@ -76,6 +78,34 @@ def test_a_write_does_not_touch_the_umask_which_other_threads_write_by(tmp_path:
     files.write(tmp_path / "file", "text")
     with files.partial_folder(tmp_path / "folder"):
         pass
+
+
+def test_a_place_is_tried_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for place in ("file/x", "file/deep/x", "folder", "n" * 250, "new/" + "n" * 250, "n" * 300 + "/x"):
+        with pytest.raises(DataError, match=r"cannot be written \([A-Z][^)]*\); give another place$"):
+            files.try_place(tmp_path / place)
+    for place in ("file", "new", "new/deep/x"):
+        files.try_place(tmp_path / place)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "build {recipe} --target linux-arm64 --out {file}/x.pface",
+        "build {recipe} --target linux-arm64 --out {long}.pface",
+        "convert {recipe} --out {file}",
+        "train {recipe} --images {images} --out {file}/x.safetensors",
+    ],
+)
+def test_commands_try_the_place_before_they_work(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The images, which are missing, are not yet asked for."""
+    (tmp_path / "file").touch()
+    places = {"recipe": RECIPE, "file": tmp_path / "file", "long": tmp_path / ("n" * 300), "images": tmp_path / "none"}
+    assert main(command.format(**places).split()) == 2
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
 
+from toolchain import files
 from toolchain.commands.base import BUNDLE_SUFFIX, Result, add_recipe, add_running, comma_separated, order_of
 from toolchain.errors import RecipeError
 from toolchain.targets import TARGETS
@@ -43,6 +44,7 @@ def run(options: Namespace) -> Result:
     out = options.out or Path(f"{order.name}-{options.target}{BUNDLE_SUFFIX}")
     if out.suffix != BUNDLE_SUFFIX:
         raise RecipeError(f"{out}: expected a name that ends in {BUNDLE_SUFFIX} for the bundle")
+    files.try_place(out)
     report = build_bundle(order, TARGETS[options.target], out, options.accuracies, options.arm64)
     left_out = [f"left out: {name}: {why}" for name, why in report.left_out.items()]
     missed = [f"missed gate, allowed: {item.name} {why}" for item in report.variants for why in item.missed_gates]

@@ -26,6 +26,7 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> Result:
     """Plain .tflite files in a folder."""
+    files.try_place(options.out / "variant.tflite")
     written = dict(_tflites(options))
     values = {}
     for name, tflite in written.items():

@@ -6,6 +6,7 @@ import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from toolchain import files
 from toolchain.commands.base import IMAGES, Result, add_running, order_of
 
 SUMMARY = "Train the weights of a recipe; goes on where an earlier run stopped."
@@ -26,6 +27,7 @@ def run(options: Namespace) -> Result:
     from toolchain.bundling.build import train as train_model
     from toolchain.load import save_model
 
+    files.try_place(options.out)
     model = train_model(order_of(options))
     values = {"weights": str(options.out), "model": model.fingerprint()}
     if int(os.environ.get("RANK", "0")) == 0:
