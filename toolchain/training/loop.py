@@ -259,9 +259,10 @@ def _fabric(settings: TrainSettings, context: Context) -> Fabric:
     world, local = (int(os.environ.get(key, "1")) for key in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
     if settings.batch % world:
         raise RecipeError(f"TrainSettings.batch: {settings.batch} cannot be shared evenly by {world} processes")
+    device = torch.device(context.device)
     fabric = Fabric(
-        accelerator="cuda" if context.device.startswith("cuda") else "cpu",
-        devices=local,
+        accelerator=device.type,
+        devices=local if device.index is None else [device.index],
         num_nodes=max(1, world // local),
         strategy="ddp" if world > 1 else "auto",
         precision=settings.precision,

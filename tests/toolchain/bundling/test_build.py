@@ -183,6 +183,21 @@ def test_a_variant_that_a_net_cannot_have_is_left_out_with_the_reason(built: Bui
         replace(order, variants=("int2",))
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:-1", "CPU", "cpu:1", "", "cuda:0 "])
+def test_a_device_that_there_is_not_is_refused(device: str) -> None:
+    with pytest.raises(RecipeError, match=f"^device: expected cpu, cuda, or cuda:N for the one of that number, got {device!r}$"):
+        Order(RECIPE, device=device)
+
+
+@pytest.mark.parametrize(("device", "there"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1)])
+def test_a_device_that_this_machine_lacks_is_refused(device: str, there: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: there)
+    with pytest.raises(RecipeError, match=f"^device: expected cpu, got {device}, and this machine's torch sees no such device$"):
+        Order(RECIPE, device=device)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: there + 1)
+    assert Order(RECIPE, device=device).device == device
+
+
 def test_an_unknown_variant_is_refused_before_anything_is_done() -> None:
     with pytest.raises(RecipeError, match="int4: recipe tiny has no such variant; expected some of fp32"):
         Order(RECIPE, variants=("int4",))

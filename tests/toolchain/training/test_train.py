@@ -212,6 +212,22 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     assert all(torch.equal(value, kept_tensors(work)[name]) for name, value in kept_tensors(tmp_path / "whole").items())
 
 
+@pytest.mark.parametrize(("device", "asked"), [("cpu", ("cpu", 1)), ("cuda", ("cuda", 1)), ("cuda:1", ("cuda", [1]))])
+def test_it_runs_on_the_device_that_was_asked_for(
+    device: str, asked: tuple[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class SeenError(Exception):
+        pass
+
+    def fabric(accelerator: str, devices: object, **_: object) -> None:
+        raise SeenError(accelerator, devices)
+
+    monkeypatch.setattr("toolchain.training.loop.Fabric", fabric)
+    with pytest.raises(SeenError) as seen:
+        fit(net(), ToColour(), blobs(), CONTRACT, SETTINGS, Context(tmp_path, device=device, progress=QUIET), "run")
+    assert seen.value.args == asked
+
+
 def test_too_few_faces_and_foreign_checkpoints_are_refused(tmp_path: Path) -> None:
     context = Context(tmp_path, progress=QUIET)
     with pytest.raises(DataError, match="at least 8 faces"):
