@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 T = TypeVar("T")
 
+MOST_DEPTH = 64
+"""Lists and objects within one another, the outermost counted. Parsers stop at depths of their own, or when the stack is full."""
 _SHOWN = 60
 
 
@@ -49,13 +51,32 @@ class Items:
 
 def parse(text: bytes) -> Any:
     """JSON in UTF-8 as Python values. Refuses what parsers disagree on: names given twice, NaN, Infinity, a number past
-    the range of a double. Error: TypedJsonError."""
+    the range of a double, more than `MOST_DEPTH` lists and objects within one another. Error: TypedJsonError."""
     try:
-        return json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except TypedJsonError:
         raise
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
         raise TypedJsonError(f"expected JSON in UTF-8, got something else ({error})") from None
+    _check_depth(value)
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    """Level by level, which takes no stack."""
+    level = [value]
+    for _ in range(MOST_DEPTH + 1):
+        level = [item for item in level if isinstance(item, list | dict)]
+        if not level:
+            return
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    raise _too_deep()
+
+
+def _too_deep() -> TypedJsonError:
+    return TypedJsonError(f"expected lists and objects at most {MOST_DEPTH} deep within one another, got more")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -237,9 +237,11 @@ def _manifests(small: bytes) -> Iterator[Case]:
     yield from _TEXTS.items()
     text = members(small)["manifest.json"]
     value = json.loads(text)
-    value["variants"][0].update(_OPTIONAL)
     yield "whole", text
-    yield "with every optional part", json.dumps(value).encode()
+    value["variants"][0].update(_OPTIONAL)
+    value["variants"][0]["input"].update(dtype="int8", quantization={"scale": 2 / 255, "zero_point": -1})
+    text = json.dumps(value).encode()
+    yield "with every optional part", text
     for what, changed in mutations(value):
         yield what, json.dumps(changed).encode()
     longest = "9" * 4300
@@ -249,6 +251,8 @@ def _manifests(small: bytes) -> Iterator[Case]:
         for name in (b'"seed":', b'"std":', b'"zero_point":', b'"crop_tolerance":', b'"size":'):
             yield f"{name.decode()} {written}", _with_number(text, name, written.encode())
         yield f"a recipe that says {written}", _with_stage(text, written.encode())
+    for lists in (60, 61, 900, 996, 1000):  # within the manifest, the recipe, its description and its list of stages: 64 may be
+        yield f"a recipe of lists {lists} deep", _with_stage(text, b"[" * lists + b"]" * lists)
     random = np.random.default_rng(6)
     for number in range(_RANDOM_MANIFESTS):
         changed = bytearray(text)

@@ -198,6 +198,18 @@ def test_many_names_take_no_time_and_the_one_that_is_there_twice_is_told() -> No
     assert time.process_time() - start < 5  # comparing each with each would take minutes
 
 
+def test_lists_are_at_most_64_deep_whatever_is_left_of_the_stack(bundle_bytes: bytes) -> None:
+    def read(lists: int) -> None:
+        value = json.loads(members(bundle_bytes)["manifest.json"])
+        value["recipe"]["description"] = {"stages": "@"}  # within the manifest, the recipe and its description
+        read_manifest(json.dumps(value).replace('"@"', "[" * lists + "]" * lists).encode(), "test")
+
+    read(61)
+    for lists in (62, 300, 900, 10_000):
+        with pytest.raises(BundleManifestError, match="at most 64 deep"):
+            read(lists)
+
+
 @pytest.mark.parametrize("depth", range(940, 1000, 5))
 def test_lists_however_deep_are_refused_and_not_printed(bundle_bytes: bytes, depth: int) -> None:
     for name in ("name", "schema"):

@@ -13,10 +13,13 @@ import java.util.Set;
 final class Json {
   private static final int MOST_DIGITS = 4300; // more would take quadratic time; the Python runtime draws the line here too
 
+  private static final int MOST_DEPTH = 64; // lists and objects within one another; the parser's own limit is another one
+
   private Json() {}
 
   /**
-   * JSON in UTF-8. Refuses bytes that are not UTF-8, names given twice in an object, and fractions past the range of a double.
+   * JSON in UTF-8. Refuses bytes that are not UTF-8, names given twice in an object, fractions past the range of a double,
+   * and lists and objects more than {@link #MOST_DEPTH} deep within one another.
    *
    * @throws ManifestException where it is anything else
    */
@@ -24,7 +27,7 @@ final class Json {
     try {
       // A new decoder reports what is no UTF-8; the constructor of String would replace it.
       JsonValue value = com.eclipsesource.json.Json.parse(StandardCharsets.UTF_8.newDecoder().decode(text).toString());
-      check(value);
+      check(value, 1);
       return value;
     } catch (CharacterCodingException error) {
       throw new ManifestException("expected JSON in UTF-8, got bytes that are not UTF-8");
@@ -33,18 +36,22 @@ final class Json {
     }
   }
 
-  private static void check(JsonValue value) {
+  /** {@code depth}: how deep `value` is where it is a list or an object; the outermost is 1. */
+  private static void check(JsonValue value, int depth) {
+    if ((value.isObject() || value.isArray()) && depth > MOST_DEPTH) {
+      throw new ManifestException("expected lists and objects at most " + MOST_DEPTH + " deep within one another, got more");
+    }
     if (value.isObject()) {
       Set<String> names = new HashSet<>();
       for (JsonObject.Member member : value.asObject()) {
         if (!names.add(member.getName())) {
           throw new ManifestException("expected each name once in an object, got " + Fields.shown(member.getName()) + " twice");
         }
-        check(member.getValue());
+        check(member.getValue(), depth + 1);
       }
     } else if (value.isArray()) {
       for (JsonValue item : value.asArray()) {
-        check(item);
+        check(item, depth + 1);
       }
     } else if (value.isNumber() && Fields.isWhole(value) && digits(value) > MOST_DIGITS) {
       throw new ManifestException("expected a number of at most " + MOST_DIGITS + " digits, got " + digits(value));
