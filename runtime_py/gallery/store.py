@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
@@ -379,9 +380,9 @@ def _problems(connection: sqlite3.Connection) -> Iterator[str]:
     if connection.execute("SELECT count(*) FROM removals WHERE typeof(count) = 'integer'").fetchone()[0] != 1:
         yield "removals: expected one count, got another number of them"
     for person in connection.execute("SELECT id, name, created, metadata FROM people"):
-        yield from _problem(lambda person=person: records.checked_person(*person))  # type: ignore[misc]
+        yield from _problem(partial(records.checked_person, *person))
     for model in connection.execute("SELECT sha256, variant, size FROM models"):
-        yield from _problem(lambda model=model: TemplateModel(*model))  # type: ignore[misc]
+        yield from _problem(partial(TemplateModel, *model))
     rows = connection.execute(
         "SELECT people.id, templates.number, vector, crc32, sha256, variant, size FROM templates "
         "JOIN models ON models.id = templates.model JOIN people ON people.number = templates.person"
