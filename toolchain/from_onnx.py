@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnx2torch
 import torch
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx2torch.node_converters.activations import OnnxPReLU
 from onnx2torch.node_converters.binary_math_operations import OnnxBinaryMathOperation
 from torch import Tensor, fx, nn
@@ -85,7 +85,7 @@ def _constants_as_initializers(model: onnx.ModelProto) -> None:
     # Weights that are stored in 16 bits, to be computed with in 32.
     held = {item.name: item for item in model.graph.initializer}
     for node in [node for node in model.graph.node if node.op_type == "Cast" and node.input[0] in held]:
-        if node.attribute[0].i == TensorProto.FLOAT:
+        if helper.get_node_attr_value(node, "to") == TensorProto.FLOAT:
             values = numpy_helper.to_array(held[node.input[0]]).astype(np.float32)
             model.graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
             model.graph.node.remove(node)
